@@ -1,0 +1,63 @@
+"""The command line: words to options, results to tables. Commands import the work inside.
+
+Loading this package must load neither torch nor numpy, or `--help` would be slow.
+"""
+
+import signal
+import sys
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from avdub.cli import demo, doctor, dub, speech
+from avdub.cli.boundary import AvdubGroup
+from avdub.cli.options import Debug, NoColor
+from avdub.cli.screen import show_version
+
+app = typer.Typer(
+    cls=AvdubGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        callback=show_version,
+        is_eager=True,
+        expose_value=False,
+        help="Print the version.",
+    ),
+]
+
+
+@app.callback()
+def about(debug: Debug = False, no_color: NoColor = False, version: Version = False) -> None:
+    """Dub a video from a subtitle file: new speech, and lips that speak it."""
+
+
+app.command("dub")(dub.dub_command)
+app.command("preview")(dub.preview_command)
+app.command("plan")(dub.plan_command)
+app.command("speak")(speech.speak_command)
+app.command("voices")(speech.voices_command)
+app.command("doctor")(doctor.doctor_command)
+app.command("demo")(demo.demo_command)
+if find_spec("avdub.cli.train"):
+    app.add_typer(import_module("avdub.cli.train").app, name="train")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # of libraries; users can do nothing about them
+    # Ended politely by another program: clean up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    app(prog_name="avdub")

@@ -1,0 +1,251 @@
+"""What a video is: sizes, exact frame times, orientation, colour and sound, validated once.
+
+Frame times come from the container without decoding where that is exact, else from decoding.
+Everything later trusts `MediaInfo`; what avdub cannot dub is refused here, by name.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from avdub.errors import MediaError
+from avdub.media.colour import (
+    FULL,
+    HDR_TRANSFERS,
+    RGB_MATRIX,
+    Colour,
+    Orientation,
+    frame_orientation,
+)
+from avdub.media.container import (
+    audio_stream,
+    check_readable,
+    decode_leniently,
+    open_media,
+    video_stream,
+)
+from avdub.timeline import Timeline
+
+# Their packets need not be whole frames, carry no PTS, or build on all frames before them.
+DECODED_FORMATS = {"gif", "apng", "mpeg", "mpegts", "avi", "h264", "hevc", "m4v", "mpegvideo"}
+DEFAULT_RATE = Fraction(25)
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """The first audio stream. `start` is its first sample's time relative to the first frame."""
+
+    rate: int
+    channels: int
+    layout: str
+    codec: str
+    start: Fraction
+    duration: Fraction
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A video that can be dubbed.
+
+    `width`, `height` are as displayed, after `rotation` (clockwise degrees to upright).
+    `frame_times` are seconds with the first frame at 0, `start` is that frame's time in the
+    container, `end` the relative end of the last frame. `by_order` says that frames carry no
+    usable times of their own, `seekable` that decoding may start at a keyframe.
+    """
+
+    path: Path
+    width: int
+    height: int
+    rotation: int
+    mirrored: bool
+    pixel_aspect: Fraction
+    frame_times: tuple[Fraction, ...]
+    start: Fraction
+    end: Fraction
+    rate: Fraction
+    time_base: Fraction
+    codec: str
+    pixel_format: str
+    colour: Colour
+    bit_rate: int
+    audio: AudioInfo | None
+    seekable: bool = True
+    by_order: bool = False
+
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(self.frame_times, self.end)
+
+    @property
+    def orientation(self) -> Orientation:
+        return Orientation(self.rotation, self.mirrored)
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """Width and height before rotation."""
+        size = self.width, self.height
+        return size[::-1] if self.orientation.swaps_sides else size
+
+
+def probe(path: Path) -> MediaInfo:
+    """Read what the video is; raises InputError or MediaError saying what cannot be dubbed."""
+    check_readable(path)
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        decoded_only = container.format.name in DECODED_FORMATS
+        times = None if decoded_only else _packet_times(container, stream)
+    first = _first_frame(path)
+    _check_supported(first, path)
+    if times is not None and first.pts is not None and first.pts in times.pts:
+        whole = tuple(t for t in times.pts if t >= first.pts)  # before it: undecodable leaders
+        return _media_info(path, first, _Times(whole, times.last_duration), seekable=True)
+    return _media_info(path, first, _decoded_times(path), seekable=False)
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Presentation times in ticks, strictly rising, and the last frame's length (0: unknown)."""
+
+    pts: tuple[int, ...]
+    last_duration: int
+    by_order: bool = False
+
+
+def _packet_times(container: InputContainer, stream: av.VideoStream) -> _Times | None:
+    """Frame times of all shown packets, or None where packets do not say."""
+    durations: dict[int, int] = {}
+    n_packets = 0
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0 or packet.is_discard:
+                continue
+            n_packets += 1
+            if packet.pts is not None:
+                durations[packet.pts] = packet.duration or 0
+    except FFmpegError:
+        pass  # a cut file: the frames before the cut count
+    if len(durations) != n_packets or not durations:
+        return None
+    last = max(durations)
+    return _Times(tuple(sorted(durations)), durations[last])
+
+
+def _decoded_times(path: Path) -> _Times:
+    """Frame times by decoding everything; frames without rising times count by order."""
+    pts: list[int | None] = []
+    duration = 0
+    with open_media(path) as container:
+        for frame in decode_leniently(container, video_stream(container, path)):
+            pts.append(frame.pts)
+            duration = frame.duration or 0
+    known = [t for t in pts if t is not None]
+    if len(known) == len(pts) and all(a < b for a, b in pairwise(known)):
+        return _Times(tuple(known), duration)
+    return _Times(tuple(range(len(pts))), 1, by_order=True)
+
+
+def _first_frame(path: Path) -> av.VideoFrame:
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        for frame in decode_leniently(container, stream):
+            assert isinstance(frame, av.VideoFrame)
+            return frame
+    raise MediaError(f"{path} has no frame that can be decoded", "check that it plays")
+
+
+def _check_supported(frame: av.VideoFrame, path: Path) -> None:
+    hint = "convert it to 8-bit standard range (for example H.264, yuv420p, BT.709) first"
+    transfer = HDR_TRANSFERS.get(frame.color_trc)
+    if transfer:
+        raise MediaError(f"{path} is HDR video ({transfer}), which cannot be dubbed", hint)
+    bits = max(component.bits for component in frame.format.components)
+    if bits > 8:
+        raise MediaError(f"{path} has {bits} bits a colour, more than 8", hint)
+
+
+def _media_info(path: Path, first: av.VideoFrame, times: _Times, seekable: bool) -> MediaInfo:
+    with open_media(path) as container:
+        stream = video_stream(container, path)
+        guess = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
+        tick = 1 / guess if times.by_order else _known(stream.time_base)
+        start = Fraction(0) if times.by_order else times.pts[0] * tick
+        frame_times = tuple(t * tick - start for t in times.pts)
+        rate = _average_rate(frame_times, guess, tick)
+        turn = frame_orientation(first)
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        width, height = first.width, first.height
+        if turn.swaps_sides:
+            width, height, aspect = height, width, 1 / aspect
+        return MediaInfo(
+            path=path,
+            width=width,
+            height=height,
+            rotation=turn.rotation,
+            mirrored=turn.mirrored,
+            pixel_aspect=aspect,
+            frame_times=frame_times,
+            start=start,
+            end=frame_times[-1] + (times.last_duration * tick or 1 / rate),
+            rate=rate,
+            time_base=tick,
+            codec=stream.codec_context.name,
+            pixel_format=first.format.name,
+            colour=_colour(first, stream),
+            bit_rate=min(filter(None, (stream.bit_rate, container.bit_rate)), default=0),
+            audio=_audio_info(path, start),
+            seekable=seekable,
+            by_order=times.by_order,
+        )
+
+
+def _known(time_base: Fraction | None) -> Fraction:
+    assert time_base is not None, "a demuxed stream has a time base"
+    return time_base
+
+
+def _average_rate(times: tuple[Fraction, ...], guess: Fraction, tick: Fraction) -> Fraction:
+    """The container's rate where all frames agree with it to a tick, else what the times say."""
+    if all(abs(time * guess - n) <= tick * guess for n, time in enumerate(times)):
+        return guess
+    return (len(times) - 1) / times[-1]
+
+
+def _colour(first: av.VideoFrame, stream: av.VideoStream) -> Colour:
+    context = stream.codec_context
+    if first.format.is_rgb or first.format.has_palette:
+        return Colour(context.color_primaries, context.color_trc, RGB_MATRIX)
+    full = first.format.name.startswith("yuvj") or first.color_range == FULL
+    return Colour(
+        primaries=context.color_primaries,
+        transfer=context.color_trc,
+        matrix=context.colorspace,
+        range=FULL if full else first.color_range,
+    )
+
+
+def _audio_info(path: Path, video_start: Fraction) -> AudioInfo | None:
+    with open_media(path) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            return None
+        first = next(decode_leniently(container, stream), None)
+        if first is None:
+            return None
+        start = (first.pts or 0) * _known(first.time_base) - video_start
+        if stream.duration:
+            duration = stream.duration * _known(stream.time_base)
+        else:
+            duration = max(Fraction(0), Fraction(container.duration or 0, av.time_base) - start)
+        return AudioInfo(
+            rate=first.sample_rate,
+            channels=first.layout.nb_channels,
+            layout=first.layout.name,
+            codec=stream.codec_context.name,
+            start=start,
+            duration=duration,
+        )

@@ -1,0 +1,272 @@
+"""Writing a video: pictures at their exact times, sound interleaved, a whole file or none.
+
+Sound is pulled while pictures are written, so memory does not grow with length. Everything goes
+to a hidden file beside the output, which takes its name only when it is whole.
+"""
+
+import errno
+import secrets
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from avdub.errors import InputError, MediaError
+from avdub.media.colour import RGB_MATRIX, Colour, from_rgb
+from avdub.media.container import open_media, video_stream
+from avdub.media.probe import MediaInfo
+from avdub.media.waveform import Waveform
+from avdub.timeline import round_half_up
+
+
+@dataclass(frozen=True)
+class Codecs:
+    """What goes into a container."""
+
+    container: str
+    video: str
+    audio: str
+
+
+CODECS = {
+    ".mp4": Codecs("mp4", "libx264", "aac"),
+    ".m4v": Codecs("mp4", "libx264", "aac"),
+    ".mov": Codecs("mov", "libx264", "aac"),
+    ".mkv": Codecs("matroska", "libx264", "aac"),
+    ".webm": Codecs("webm", "libvpx-vp9", "libopus"),
+}
+VIDEO_OPTIONS = {
+    # mbtree saves bits where pictures change, which is where mouths are
+    "libx264": {"x264-params": "mbtree=0:rc-lookahead=10"},
+    "libvpx-vp9": {"b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
+}
+LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+KEPT_LAYOUTS = {*LAYOUTS.values(), "2.1", "quad"}  # players know no others in AAC
+FALLBACK_SOUND_RATE = 48_000
+SOUND_AHEAD_S = 1
+FINEST_TICK = 1_000_000
+CONTAINER_TAGS = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
+
+
+def default_suffix(info: MediaInfo) -> str:
+    """The input's own suffix where it can be written, else .mp4."""
+    suffix = info.path.suffix.lower()
+    return suffix if suffix in CODECS else ".mp4"
+
+
+def codecs_for(path: Path) -> Codecs:
+    """What the suffix asks for; raises InputError that lists the known ones."""
+    codecs = CODECS.get(path.suffix.lower())
+    if codecs is None:
+        what = f"{path.suffix} files" if path.suffix else "a file without a suffix"
+        raise InputError(f"{path}: cannot write {what}", f"use one of {', '.join(CODECS)}")
+    return codecs
+
+
+class FrameWriter:
+    """Context manager: `write` pictures (H, W, 3) in display order, each with its time.
+
+    `sound` is consumed as pictures are written and cut or padded by nobody: it should be as long
+    as the video. Leaving the `with` normally completes the file; an exception leaves none. Raises
+    InputError for a suffix that cannot be written and MediaError when writing fails.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        info: MediaInfo,
+        sound: Iterator[Waveform] | None = None,
+        crf: int = 16,
+    ) -> None:
+        self.path = path
+        self.info = info
+        self.crf = crf
+        self.n_written = 0
+        self._codecs = codecs_for(path)
+        self._temporary = path.with_name(f".avdub-{secrets.token_hex(6)}.part{path.suffix}")
+        self._sound = sound
+        self._n_samples = 0
+        self._last_pts = -1
+
+    def __enter__(self) -> Self:
+        try:
+            self._open()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._discard()
+            raise
+
+    def write(self, image: NDArray[np.uint8], time: Fraction) -> None:
+        """The next picture, RGB uint8 (H, W, 3) of the video's own size, shown at `time`."""
+        assert image.shape == (self.info.height, self.info.width, 3), f"bad shape {image.shape}"
+        frame = from_rgb(image, self.info.colour, self._picture.codec_context.pix_fmt or "yuv420p")
+        frame.pts = round_half_up(time / self._tick)
+        frame.time_base = self._tick
+        frame.duration = round_half_up(self._next_time(time) / self._tick) - frame.pts
+        assert frame.pts > self._last_pts, f"frames must rise in time, {time} does not"
+        self._last_pts = frame.pts
+        with self._explained():
+            self._container.mux(self._picture.encode(frame))
+        self.n_written += 1
+        self._write_sound(time + SOUND_AHEAD_S)
+
+    def _next_time(self, time: Fraction) -> Fraction:
+        times = self.info.frame_times
+        following = bisect_right(times, time)
+        end = times[following] if following < len(times) else self.info.end
+        return end if end > time else time + 1 / self.info.rate
+
+    def _open(self) -> None:
+        with self._explained():
+            self._container: OutputContainer = av.open(
+                str(self._temporary.absolute()),
+                "w",
+                format=self._codecs.container,
+                container_options={"movflags": "+faststart"}
+                if self._codecs.container in ("mp4", "mov")
+                else {},
+            )
+            _copy_description(self.info, self._container)
+            self._picture = self._add_picture()
+        self._block = next(self._sound, None) if self._sound is not None else None
+        with self._explained():
+            self._track = self._add_track(self._block) if self._block is not None else None
+            self._container.start_encoding()
+
+    def _add_picture(self) -> av.VideoStream:
+        info, colour = self.info, self.info.colour
+        options = VIDEO_OPTIONS[self._codecs.video] | {"crf": str(self.crf)}
+        hint = info.rate.limit_denominator(10_000)
+        stream = self._container.add_stream(self._codecs.video, rate=hint, options=options)
+        assert isinstance(stream, av.VideoStream)
+        odd = info.width % 2 or info.height % 2
+        stream.width, stream.height = info.width, info.height
+        # x264 has no 4:2:0 for odd sizes, and the size must not change.
+        stream.pix_fmt = "yuv444p" if odd and self._codecs.video == "libx264" else "yuv420p"
+        self._tick = Fraction(1, min(info.time_base.denominator, FINEST_TICK))
+        context = stream.codec_context
+        stream.time_base = context.time_base = self._tick
+        context.flags |= Flags.frame_duration  # or the last frame gets the average length
+        context.sample_aspect_ratio = info.pixel_aspect
+        context.color_primaries = colour.primaries
+        context.color_trc = colour.transfer
+        context.colorspace = _written_matrix(colour, info.height)
+        context.color_range = colour.range
+        return stream
+
+    def _add_track(self, block: Waveform) -> av.AudioStream:
+        known = av.Codec(self._codecs.audio, "w").audio_rates
+        rate = block.rate if not known or block.rate in known else FALLBACK_SOUND_RATE
+        options = {"aac_pns": "0"} if self._codecs.audio == "aac" else {}  # noise is no copy
+        stream = self._container.add_stream(self._codecs.audio, rate=rate, options=options)
+        assert isinstance(stream, av.AudioStream)
+        stream.codec_context.layout = self._layout(block)
+        stream.bit_rate = block.channels * min(128_000, 5 * rate)
+        return stream
+
+    def _layout(self, block: Waveform) -> str:
+        audio = self.info.audio
+        if audio and audio.channels == block.channels and audio.layout in KEPT_LAYOUTS:
+            return audio.layout
+        if block.channels not in LAYOUTS:
+            raise MediaError(f"cannot write sound with {block.channels} channels", "use at most 8")
+        return LAYOUTS[block.channels]
+
+    def _write_sound(self, until: Fraction | None) -> None:
+        """Encode sound up to a time, or all that is left."""
+        while self._block is not None and self._track is not None:
+            if until is not None and Fraction(self._n_samples, self._block.rate) >= until:
+                return
+            block = self._block
+            samples = block.samples.reshape(1, -1)  # (1, S·C)
+            frame = av.AudioFrame.from_ndarray(samples, "flt", self._layout(block))
+            frame.sample_rate = block.rate
+            frame.pts, frame.time_base = self._n_samples, Fraction(1, block.rate)
+            with self._explained():
+                self._container.mux(self._track.encode(frame))
+            self._n_samples += len(block)
+            self._block = next(self._sound, None) if self._sound is not None else None
+            assert self._block is None or self._block.rate == block.rate, "rates differ"
+
+    def _finish(self) -> None:
+        self._write_sound(None)
+        with self._explained():
+            self._container.mux(self._picture.encode(None))
+            if self._track is not None:
+                self._container.mux(self._track.encode(None))
+            self._container.close()
+            n_packets = _count_frames(self._temporary)
+            if n_packets != self.n_written:
+                raise MediaError(
+                    f"{self.path} came out with {n_packets} of {self.n_written} frames",
+                    "check the free space on the disk and try again",
+                )
+            self._temporary.replace(self.path)
+
+    def _discard(self) -> None:
+        with suppress(Exception):  # the error that brought us here is the one to show
+            self._container.close()
+        self._temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Codec and disk errors as MediaError with a hint."""
+        try:
+            yield
+        except (FFmpegError, OSError, ValueError) as error:
+            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            hint = "free some space on the disk" if full else "check the folder and its rights"
+            raise MediaError(f"{self.path} cannot be written", hint, str(error)) from error
+
+
+def _written_matrix(colour: Colour, height: int) -> int:
+    """The matrix tag to write: the source's own, or ours where it was RGB."""
+    return colour.swscale_matrix(height) if colour.matrix == RGB_MATRIX else colour.matrix
+
+
+def _count_frames(path: Path) -> int:
+    with open_media(path) as container:
+        return sum(1 for packet in container.demux(video_stream(container, path)) if packet.size)
+
+
+def _copy_description(info: MediaInfo, target: OutputContainer) -> None:
+    """Carry over the file's tags and chapters, where there is a file."""
+    if not info.path.is_file():
+        return
+    with open_media(info.path) as source:
+        for key, value in source.metadata.items():
+            if key not in CONTAINER_TAGS:
+                target.metadata[key] = value
+        chapters = source.chapters()
+        for chapter in chapters:
+            shift = round(info.start / (chapter["time_base"] or 1))
+            chapter["start"] = max(0, chapter["start"] - shift)
+            chapter["end"] = max(0, chapter["end"] - shift)
+        if chapters:
+            target.set_chapters(chapters)

@@ -1,0 +1,235 @@
+"""LatentsToFace: latents and a few exemplar frames of the same person to a new mouth.
+
+A lip-shape head turns latents into a pose-free lip shape (supervised explicitly) and mouth features.
+The generator decides where pixels come from: for each exemplar a flow (interpolated between the
+contours, refined by a network) and a soft selection, plus a small residual. Flows and selections are
+low-resolution fields, so the pixels can be gathered at the video's own resolution (`render`).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from avdub.models.face_fields import fills, interpolated_flow, sample
+from avdub.timeline import STEP_RATE
+
+LIPS, JAW = 57, 17  # points of a lip shape: 20 outer, 20 inner, 17 jaw
+
+
+@dataclass(frozen=True)
+class LatentsToFaceConfig:
+    """Sizes; the generator works on squares of `size` pixels, flows on half of that."""
+
+    latents: int = 256
+    lip_channels: int = 192
+    lip_blocks: int = 4
+    features: int = 32
+    size: int = 96
+    flow_channels: tuple[int, ...] = (24, 48, 96)
+    paint_channels: tuple[int, ...] = (24, 48, 96, 128)
+
+    @classmethod
+    def tiny(cls) -> "LatentsToFaceConfig":
+        return cls(16, 16, 1, 4, 32, (8, 8), (8, 8))
+
+
+class Exemplars(NamedTuple):
+    """K frames of the person: images (B, K, 3, S, S) in 0–1, lip shapes (B, K, L, 2) and still mesh
+    points (B, K, A, 2) in the unit square."""
+
+    images: Tensor
+    shapes: Tensor
+    still: Tensor
+
+
+class Target(NamedTuple):
+    """The frames to change: image (B, 3, S, S), mask (B, 1, S, S), wanted lip shape (B, L, 2), still
+    mesh points (B, A, 2) and mouth features (B, F)."""
+
+    image: Tensor
+    mask: Tensor
+    shape: Tensor
+    still: Tensor
+    features: Tensor
+
+
+class Mouth(NamedTuple):
+    """Flow (B, K, 2, S, S) in [-1, 1] sampling coordinates, weights (B, K, S, S) that add up to 1,
+    residual (B, 3, S, S); `image` (B, 3, S, S) is what they make at the model's own size."""
+
+    flow: Tensor
+    weights: Tensor
+    residual: Tensor
+    image: Tensor
+
+
+class LipHead(nn.Module):
+    """Latents to lip shapes relative to the person's rest shape, and mouth features."""
+
+    def __init__(self, config: LatentsToFaceConfig) -> None:
+        super().__init__()
+        c = config.lip_channels
+        self.pre = nn.Conv1d(config.latents, c, 5, padding=2)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv1d(c, c, 5, padding=2), nn.ReLU(), nn.Conv1d(c, c, 5, padding=2)
+            )
+            for _ in range(config.lip_blocks)
+        )
+        self.norm = nn.GroupNorm(1, c)
+        self.lips = nn.Conv1d(c, 2 * LIPS, 1)
+        self.features = nn.Conv1d(c, config.features, 1)
+
+    def forward(self, vec: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, D, T) → lips (B, T, L, 2) in inter-ocular units, features (B, T, F)."""
+        x = self.pre(vec)
+        for block in self.blocks:
+            x = x + block(F.relu(x))
+        x = F.relu(self.norm(x))
+        lips = 0.1 * self.lips(x).transpose(1, 2).unflatten(2, (LIPS, 2))
+        return lips, torch.tanh(self.features(x)).transpose(1, 2)
+
+
+class ConvBlock(nn.Module):
+    """Two convolutions; the second is modulated by a condition when there is one."""
+
+    def __init__(self, inputs: int, outputs: int, condition: int = 0) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.norm = nn.GroupNorm(4, outputs)
+        self.modulate = nn.Linear(condition, 2 * outputs) if condition else None
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """(B, inputs, H, W) → (B, outputs, H, W)."""
+        h = self.norm(self.second(F.leaky_relu(self.first(x), 0.1)))
+        if self.modulate is not None:
+            gain, shift = self.modulate(condition)[..., None, None].chunk(2, 1)
+            h = h * (1 + gain) + shift
+        return F.leaky_relu(h, 0.1)
+
+
+class UNet(nn.Module):
+    """Halves the picture between levels and comes back with skip connections."""
+
+    def __init__(
+        self, inputs: int, outputs: int, channels: tuple[int, ...], condition: int = 0
+    ) -> None:
+        super().__init__()
+        widths = (inputs, *channels)
+        self.down = nn.ModuleList(
+            ConvBlock(a, b, condition) for a, b in zip(widths, channels, strict=False)
+        )
+        self.up = nn.ModuleList(
+            ConvBlock(a + b, a, condition)
+            for a, b in zip(channels[-2::-1], channels[:0:-1], strict=True)
+        )
+        self.out = nn.Conv2d(channels[0], outputs, 3, padding=1)
+        nn.init.normal_(self.out.weight, 0, 1e-3)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """(B, inputs, H, W) → (B, outputs, H, W)."""
+        kept = []
+        for i, block in enumerate(self.down):
+            x = block(F.avg_pool2d(x, 2) if i else x, condition)
+            kept.append(x)
+        for block, skip in zip(self.up, kept[-2::-1], strict=True):
+            x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+            x = block(torch.cat((x, skip), 1), condition)
+        out: Tensor = self.out(x)
+        return out
+
+
+class LatentsToFace(nn.Module):
+    """Talking-face generator by exemplar warping."""
+
+    def __init__(self, config: LatentsToFaceConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.lips = LipHead(config)
+        self.flow = UNet(13, 3, config.flow_channels)
+        self.paint = UNet(10, 3, config.paint_channels, config.features)
+        self.nearness = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, target: Target, exemplars: Exemplars) -> Mouth:
+        """One new mouth a target frame; see Mouth."""
+        size = self.config.size
+        assert target.image.shape[-1] == size, f"crops must be {size} pixels wide"
+        b, k = exemplars.images.shape[:2]
+        hidden = target.image * (1 - target.mask)
+        drawn = fills(target.shape, size)  # (B, 3, S, S)
+        flow, weights = self._fields(target, hidden, drawn, exemplars)
+        gathered = sample(exemplars.images.flatten(0, 1), flow.flatten(0, 1)).unflatten(0, (b, k))
+        blend = (gathered * weights[:, :, None]).sum(1)  # (B, 3, S, S)
+        paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
+        residual = 0.5 * torch.tanh(self.paint(paint_input, target.features).float())
+        inside = target.mask * (blend + residual)
+        return Mouth(flow, weights, residual, hidden + inside)
+
+    def _fields(
+        self, target: Target, hidden: Tensor, drawn: Tensor, exemplars: Exemplars
+    ) -> tuple[Tensor, Tensor]:
+        """Flow and selection, computed at half size."""
+        size = self.config.size
+        half = size // 2
+        b, k = exemplars.images.shape[:2]
+        wanted = torch.cat((target.shape, target.still), 1)
+        theirs = torch.cat((exemplars.shapes, exemplars.still), 2)
+        base = interpolated_flow(wanted, theirs, half)  # (B, K, 2, S/2, S/2)
+        small = F.interpolate(exemplars.images.flatten(0, 1), scale_factor=0.5, mode="area")
+        warped = sample(small, base.flatten(0, 1))
+        their_fill = fills(exemplars.shapes.flatten(0, 1), half)[:, 1:2]
+        their_fill = sample(their_fill, base.flatten(0, 1))
+        ours = torch.cat((hidden, target.mask, drawn), 1)
+        ours = F.interpolate(ours, scale_factor=0.5, mode="area").repeat_interleave(k, 0)
+        distance = (theirs - wanted[:, None])[:, :, :40].norm(dim=3).mean(2)  # (B, K)
+        gap = _opening(exemplars.shapes) - _opening(target.shape)[:, None]
+        facts = torch.stack((distance, gap), 2).flatten(0, 1)[..., None, None] * 10
+        facts = facts.expand(-1, -1, half, half)
+        out = self.flow(torch.cat((warped, ours, their_fill, facts), 1)).float()
+        refined = base + 0.1 * torch.tanh(out[:, :2]).unflatten(0, (b, k))
+        logits = out[:, 2].unflatten(0, (b, k)) * 4
+        logits = logits - self.nearness * 10 * distance[..., None, None]
+        flow = _enlarged(refined.flatten(0, 1), size).unflatten(0, (b, k))
+        return flow, _enlarged(logits, size).softmax(1)
+
+    @torch.inference_mode()
+    def lip_shapes(self, vec: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+        """vec (T, D) at times (N,) s → lips (N, L, 2) relative to rest, features (N, F)."""
+        lips, features = self.lips(vec.T[None])
+        return at_times(lips[0].flatten(1), times).unflatten(1, (LIPS, 2)), at_times(
+            features[0], times
+        )
+
+
+def at_times(rows: Tensor, times: Tensor) -> Tensor:
+    """Linear interpolation of step rows (T, C) at times (N,) in seconds → (N, C)."""
+    where = (times.to(torch.float64) * STEP_RATE - 0.5).clamp(0, len(rows) - 1)
+    low = where.floor().long()
+    high = (low + 1).clamp(max=len(rows) - 1)
+    return torch.lerp(rows[low], rows[high], (where - low).to(rows.dtype)[:, None])
+
+
+def render(mouth: Mouth, exemplars: Tensor, size: int) -> Tensor:
+    """The mouth at any resolution: exemplars (B, K, 3, R, R) → (B, 3, size, size) in 0–1."""
+    b, k = exemplars.shape[:2]
+    flow = _enlarged(mouth.flow.flatten(0, 1), size)
+    gathered = sample(exemplars.flatten(0, 1), flow).unflatten(0, (b, k))
+    weights = _enlarged(mouth.weights, size)
+    residual = _enlarged(mouth.residual, size)
+    return ((gathered * weights[:, :, None]).sum(1) + residual).clamp(0, 1)
+
+
+def _opening(shapes: Tensor) -> Tensor:
+    """Inner-lip gap in the unit square: (..., L, 2) → (...)."""
+    return (shapes[..., 25, 1] - shapes[..., 35, 1]).abs()
+
+
+def _enlarged(x: Tensor, size: int) -> Tensor:
+    if x.shape[-1] == size:
+        return x
+    return F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)

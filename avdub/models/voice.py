@@ -1,0 +1,54 @@
+"""VoiceEncoder: a voice sample's mel to a style vector that conditions text and speech models.
+
+The mel style encoder of Meta-StyleSpeech (arXiv 2106.03153), which HierSpeech++ uses too.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class VoiceEncoderConfig:
+    mels: int = 80
+    channels: int = 128
+    style: int = 128
+    kernel: int = 5
+    heads: int = 2
+
+    @classmethod
+    def tiny(cls) -> "VoiceEncoderConfig":
+        return cls(80, 16, 8, 3, 1)
+
+
+class VoiceEncoder(nn.Module):
+    """Log-mel of a voice sample to its style."""
+
+    def __init__(self, config: VoiceEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        c = config.channels
+        self.spectral = nn.ModuleList((nn.Conv1d(config.mels, c, 1), nn.Conv1d(c, c, 1)))
+        self.temporal = nn.ModuleList(
+            nn.Conv1d(c, 2 * c, config.kernel, padding=config.kernel // 2) for _ in range(2)
+        )
+        self.attention = nn.MultiheadAttention(c, config.heads, batch_first=True)
+        self.out = nn.Linear(c, config.style)
+
+    def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
+        """mel (B, mels, frames), mask (B, 1, frames) → (B, style, 1)."""
+        assert mel.ndim == 3, f"mel must be (B, mels, frames), got {tuple(mel.shape)}"
+        x = mel
+        for layer in self.spectral:
+            x = F.mish(layer(x))
+        for layer in self.temporal:
+            value, gate = layer(x * mask).chunk(2, 1)
+            x = x + value * torch.sigmoid(gate)
+        rows = (x * mask).transpose(1, 2)  # (B, frames, C)
+        mixed, _ = self.attention(rows, rows, rows, mask[:, 0] == 0, need_weights=False)
+        rows = (rows + mixed) * mask.transpose(1, 2)
+        pooled = rows.sum(1) / mask.sum(2).clamp(min=1)  # (B, C)
+        style: Tensor = self.out(pooled)[..., None]
+        return style

@@ -1,0 +1,22 @@
+"""What a user may choose about a dub. Frozen and hashable: it is part of every cache key."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class DubOptions:
+    """Choices of one run. `segments` are 1-based subtitle indexes, None for all."""
+
+    voice: str = "heart"
+    language: str = "en"
+    segments: frozenset[int] | None = None
+    face_backend: str = "mediapipe"
+    max_rate: float = 1.5  # how much faster than natural a line may be spoken
+    min_rate: float = 0.7  # how much slower it may be drawn out to fill its slot
+    duck_db: float = -60.0  # the original sound under new speech
+    crf: int = 16
+    seed: int = 0
+    device: str = "auto"
+    weights: Path | None = None  # a model folder; None is the shipped base family
+    overwrite: bool = False

@@ -1,0 +1,122 @@
+"""Batches for the recipes that work on latents: cuts, whole utterances and voice samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from avdub.models.layers import length_mask
+from avdub.models.spectral import LogMel
+from avdub.models.speech_to_latents import SpeechToLatents
+from avdub.progress import Progress, silent
+from avdub.text import tokenize
+from avdub.timeline import F0_PER_STEP
+from avdub.training.data import Entry, SpeechPack
+from avdub.training.prepare import is_held_out
+
+PROMPT_STEPS = 150  # voice samples of up to 3 s
+MEL_PER_STEP = 2
+
+
+@dataclass(frozen=True)
+class Utterances:
+    """All entries of some packs, with each one's speakers at hand and a sampling weight."""
+
+    items: tuple[tuple[SpeechPack, Entry], ...]
+    by_speaker: dict[str, tuple[int, ...]]
+    chances: Tensor
+
+    def pick(self, n: int, generator: torch.Generator) -> list[tuple[SpeechPack, Entry]]:
+        picks = torch.multinomial(self.chances, n, True, generator=generator)
+        return [self.items[i] for i in picks.tolist()]
+
+    def sample_of(self, speaker: str, generator: torch.Generator) -> Tensor:
+        """A cut of another utterance of that speaker: (S,), S up to 3 s."""
+        own = self.by_speaker[speaker]
+        pack, entry = self.items[own[int(torch.randint(len(own), (), generator=generator))]]
+        steps = min(entry.steps, PROMPT_STEPS)
+        start = int(torch.randint(entry.steps - steps + 1, (), generator=generator))
+        return pack.audio(entry, start, steps)
+
+
+def open_utterances(packs: Sequence[Path], with_durations: bool, held_out: bool) -> Utterances:
+    """Entries of `packs`; `held_out` picks the ones kept aside instead of the training ones."""
+    opened = [SpeechPack(p) for p in packs]
+    items = tuple(
+        (p, e)
+        for p in opened
+        for e in p.entries
+        if is_held_out(e.id, 40) == held_out and (e.durations or not with_durations)
+    )
+    by_speaker: dict[str, list[int]] = {}
+    for i, (_, e) in enumerate(items):
+        by_speaker.setdefault(e.speaker, []).append(i)
+    # a voice's total weight grows with the square root of how much of it there is
+    chances = torch.tensor([len(by_speaker[e.speaker]) ** -0.5 for _, e in items])
+    return Utterances(items, {s: tuple(i) for s, i in by_speaker.items()}, chances)
+
+
+def voice_mels(wavs: Sequence[Tensor], log_mel: LogMel) -> tuple[Tensor, Tensor]:
+    """Voice samples → mel (B, 80, frames) and mask (B, 1, frames)."""
+    lengths = torch.tensor([len(w) // 160 for w in wavs])
+    longest = int(lengths.max())
+    padded = torch.stack([F.pad(w, (0, longest * 160 - len(w))) for w in wavs])
+    mel = log_mel(padded)[..., :-1]
+    mask = length_mask(lengths, longest)
+    return mel * mask, mask
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Whole utterances: tokens (B, P), n_tokens (B,), durations (B, P), vec (B, D, T), f0 (B, 4T)."""
+
+    tokens: Tensor
+    n_tokens: Tensor
+    durations: Tensor
+    vec: Tensor
+    f0: Tensor
+
+
+def text_batch(items: Sequence[tuple[SpeechPack, Entry]], width: int) -> TextBatch:
+    """Pad whole utterances with durations into one batch."""
+    tokens = [torch.tensor(tokenize(e.phonemes)) for _, e in items]
+    longest, steps = max(map(len, tokens)), max(e.steps for _, e in items)
+
+    def pad(x: Tensor, n: int) -> Tensor:
+        return F.pad(x, (0, n - x.shape[-1]))
+
+    return TextBatch(
+        torch.stack([pad(t, longest) for t in tokens]),
+        torch.tensor([len(t) for t in tokens]),
+        torch.stack([pad(torch.tensor(e.durations), longest) for _, e in items]),
+        torch.stack([pad(p.rows("latents.f16", width, e).T, steps) for p, e in items]),
+        torch.stack([pad(p.f0(e), steps * F0_PER_STEP) for p, e in items]),
+    )
+
+
+def write_latents(model: SpeechToLatents, packs: Sequence[Path], progress: Progress = silent) -> None:
+    """Add `latents.f16` to packs."""
+    model.eval()
+    for folder in packs:
+        pack = SpeechPack(folder)
+        temporary = folder / "latents.tmp"
+        with temporary.open("wb") as file, torch.autocast("cpu", torch.bfloat16):
+            for entry in progress(pack.entries, f"latents {folder.name}", len(pack.entries)):
+                vec = model.listen(pack.audio(entry))
+                file.write(vec.half().numpy().tobytes())
+        temporary.replace(folder / "latents.f16")
+
+
+def set_scale(model: SpeechToLatents, packs: Sequence[Path], per_pack: int = 60) -> None:
+    """Standardise the latents per channel over a sample of every pack."""
+    model.eval()
+    model.mean.zero_()
+    model.std.fill_(1)
+    opened = [SpeechPack(p) for p in packs]
+    rows = [model.listen(p.audio(e)) for p in opened for e in p.entries[:per_pack]]
+    joined = torch.cat(rows)
+    model.mean.copy_(joined.mean(0))
+    model.std.copy_(joined.std(0))

@@ -1,6 +1,7 @@
 """The command line: each command, each error with its exit code and two lines, quick help."""
 
 import errno
+import inspect
 import json
 import os
 import re
@@ -8,7 +9,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -88,6 +90,27 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     monkeypatch.setitem(sys.modules, "avdub.pipeline.run", run_module)
     monkeypatch.setitem(sys.modules, "avdub.pipeline.plan", plan_module)
     return fake
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("avdub.pipeline.run", "dub"),
+        ("avdub.pipeline.run", "speak_text"),
+        ("avdub.pipeline.plan", "make_plan"),
+    ],
+)
+def test_the_stand_in_is_called_like_the_pipeline(module: str, name: str) -> None:
+    real = list(inspect.signature(getattr(import_module(module), name)).parameters)
+    stand_in = list(inspect.signature(getattr(Pipeline(), name)).parameters)
+    assert real[: len(stand_in)] == stand_in
+
+
+def test_the_stand_in_has_the_rows_of_a_plan() -> None:
+    from avdub.pipeline.plan import PlanRow
+
+    (row,) = Pipeline().make_plan(None, None, None, None).rows
+    assert list(vars(row)) == [field.name for field in fields(PlanRow)]
 
 
 def raising(error: BaseException) -> Callable[..., None]:
@@ -314,8 +337,8 @@ class TestErrors:
             def dub(*args):
                 part = Path("half.part")
                 part.touch()
-                print("started", file=sys.stderr, flush=True)
                 try:
+                    print("started", file=sys.stderr, flush=True)
                     time.sleep(30)
                 finally:
                     part.unlink()
@@ -429,10 +452,6 @@ class TestVoices:
 
 @pytest.mark.usefixtures("voices")
 class TestDoctor:
-    @pytest.fixture(autouse=True)
-    def _device(self, pipeline: Pipeline) -> None:
-        vars(sys.modules["avdub.pipeline.run"])["choose_device"] = lambda name: "cpu"
-
     def test_a_whole_installation_is_well(self) -> None:
         result = run("doctor")
         assert result.exit_code == 0, result.output

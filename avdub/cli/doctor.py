@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -121,7 +120,7 @@ def _parts(weights: Path | None, device: str) -> Iterator[Check]:
     yield _tried("video codecs", _codecs)
     yield _tried("weights", lambda: _weights(weights))
     yield _tried("voices", lambda: _voices(weights))
-    yield _tried("face models", _faces)
+    yield _tried("face models", lambda: _faces(weights))
     yield _tried("device", lambda: _device(device))
 
 
@@ -155,14 +154,15 @@ def _voices(folder: Path | None) -> str:
     return ", ".join(voice.name for voice in list_voices(folder))
 
 
-def _faces() -> str:
+def _faces(folder: Path | None) -> str:
     from avdub.checkpoint import base_folder
     from avdub.faces.detect import make_detector
 
-    make_detector(base_folder() / "faces")
+    make_detector((folder or base_folder()) / "faces")
     return "face detector and mesh open"
 
 
 def _device(name: str) -> str:
-    chosen = import_module("avdub.pipeline.run").choose_device(name)
-    return f"{name} is {chosen}"
+    from avdub.pipeline.weights import choose_device
+
+    return f"{name} is {choose_device(name)}"

@@ -90,7 +90,9 @@ Weights = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        "--device", rich_help_panel=MODELS, help="auto, cpu, cuda or cuda:N; auto takes a free GPU."
+        "--device",
+        rich_help_panel=MODELS,
+        help="auto, cpu or cuda; auto takes a GPU where there is one.",
     ),
 ]
 Seed = Annotated[

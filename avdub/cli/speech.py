@@ -44,6 +44,8 @@ def speak_command(
     voice: opt.Voice = D.voice,
     seconds: Seconds = None,
     language: opt.Language = D.language,
+    max_rate: opt.MaxRate = D.max_rate,
+    min_rate: opt.MinRate = D.min_rate,
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
     weights: opt.Weights = D.weights,
@@ -53,7 +55,14 @@ def speak_command(
 ) -> None:
     """Say a text into a WAV file, 16 kHz mono."""
     options = DubOptions(
-        voice=voice, language=language, device=device, seed=seed, weights=weights, overwrite=force
+        voice=voice,
+        language=language,
+        max_rate=max_rate,
+        min_rate=min_rate,
+        device=device,
+        seed=seed,
+        weights=weights,
+        overwrite=force,
     )
     screen = Screen.of(ctx)
     _check_output(output, force)

@@ -6,7 +6,7 @@ and works in a folder of its own beside the output; the file appears when it is 
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,13 +24,13 @@ from avdub.media.splice import check_output
 from avdub.media.subtitles import find_subtitles, read_subtitles, read_transcript
 from avdub.media.video import Frame, FrameReader
 from avdub.media.writer import codecs_for
+from avdub.pipeline.cut import dub_cut
 from avdub.pipeline.options import DubOptions
 from avdub.progress import Progress, silent
 from avdub.timeline import boundary
 
 Picture = NDArray[np.uint8]
 
-MARGIN_S = 1.0
 MAX_PANE = 1080  # pixels of a pane's wider side
 MAX_RATE = Fraction(120)
 MAX_CAPTION_LINES = 3
@@ -51,28 +51,15 @@ def preview(
     Raises InputError, before any work, where the output cannot be written or there is no such
     segment.
     """
-    from avdub.pipeline.run import dub_cut
-
     if not video.is_file():
         raise InputError(f"{video} does not exist", "check the spelling and the folder")
     output = output or video.with_name(f"{video.stem}.preview-{segment}.mp4")
     check_output(output, video, options.overwrite)
     caption = segment_text(video, subtitles, segment, options.language)
-    before, after = dub_cut(video, subtitles, segment, MARGIN_S, options, progress)
-    try:
+    with tempfile.TemporaryDirectory(prefix="avdub-") as folder:
+        before, after = dub_cut(video, subtitles, segment, Path(folder), options, progress)
         compose(before, after, caption, output, progress)
-    finally:
-        _discard(before, after)
     return output
-
-
-def _discard(*cuts: Path) -> None:
-    """Remove the cuts and the temporary folder made for them."""
-    for path in cuts:
-        path.unlink(missing_ok=True)
-    for folder in {path.parent for path in cuts}:
-        with suppress(OSError):  # not empty: then it is not ours to remove
-            folder.rmdir()
 
 
 def segment_text(video: Path, subtitles: Path | None, segment: int, language: str) -> str:

@@ -24,7 +24,7 @@ from avdub.media.video import FrameReader
 from avdub.models.speech_to_latents import SpeechToLatents
 from avdub.progress import Progress, silent
 from avdub.timeline import SAMPLE_RATE, SAMPLES_PER_STEP
-from avdub.training.prepare import read_sound_of
+from avdub.training.prepare import VIDEO_SUFFIXES, is_held_out, read_sound_of
 
 CROP_SIZE = 96
 MESH_POINTS = 468
@@ -142,3 +142,14 @@ def _aligned(
 def _write_index(folder: Path, clips: Sequence[Clip]) -> None:
     lines = "\n".join(json.dumps(asdict(c)) for c in clips)
     (folder / "index.jsonl").write_text(lines + "\n", encoding="utf-8")
+
+
+def list_videos(
+    folder: Path, speaker: str | None, held_out: bool, every: int = 1
+) -> list[tuple[Path, str]]:
+    """Videos of a folder with their speakers; the held-out ones or the others, every n-th."""
+    files = sorted(p for p in folder.iterdir() if p.suffix in VIDEO_SUFFIXES)
+    chosen = [p for p in files if is_held_out(p.stem) == held_out][::every]
+    if not chosen:
+        raise InputError(f"{folder} holds no such videos", "give a folder of .mp4 files")
+    return [(p, speaker or p.stem.split("_")[0]) for p in chosen]

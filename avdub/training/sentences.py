@@ -5,8 +5,11 @@ gives questions, orders, numbers, names and lists; `word_salad` adds rare words 
 pair is heard. It must not know any development or test sentence.
 """
 
+import gzip
+import json
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 SUBJECTS = (
     "the teacher|my neighbour|our old friend|the young doctor|his sister|a tall stranger|the captain|"
@@ -113,3 +116,25 @@ def _fill(rng: random.Random) -> dict[str, str]:
     year = str(rng.randint(1850, 2030))
     words = dict(a=a, b=b, c=c, t=t, u=u, s=s, r=r, o=o, q=q, v=v, x=x, h=hour, y=year)
     return words | numbers | {"p": rng.choice(PLACES), "w": rng.choice(TIMES)}
+
+
+def read_prompts(listings: Sequence[Path]) -> list[str]:
+    """The texts of `file|text` listings."""
+    lines = (line for listing in listings for line in listing.read_text("utf-8").splitlines())
+    return [line.split("|", 1)[1] for line in lines if "|" in line]
+
+
+def sentences_for(prompts: Sequence[str], counts: tuple[int, int, int], seed: int) -> list[str]:
+    """Prompts (all of them, or a sample), grammar sentences and word lists, `counts` of each."""
+    n_prompts, n_made, n_words = counts
+    rng = random.Random(seed)
+    chosen = list(prompts) if n_prompts >= len(prompts) else rng.sample(list(prompts), n_prompts)
+    return chosen + make_sentences(n_made, seed) + word_salad(_dictionary(), n_words, seed)
+
+
+def _dictionary() -> list[str]:
+    import hibari
+
+    file = Path(hibari.__file__).parent / "assets" / "lexicon_us_gold.json.gz"
+    with gzip.open(file, "rt", encoding="utf-8") as lexicon:
+        return list(json.load(lexicon))

@@ -1,9 +1,8 @@
 """The side-by-side clip: exact times, the right pictures on each side, nothing left behind."""
 
-import sys
+import inspect
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,7 +12,9 @@ from avdub.media.audio import read_audio
 from avdub.media.probe import probe
 from avdub.media.video import Frame, read_frames
 from avdub.media.waveform import loudness
+from avdub.pipeline.cut import dub_cut
 from avdub.pipeline.options import DubOptions
+from avdub.progress import Progress
 from avdub.report import preview as module
 from avdub.report.preview import Shown, compose, draw_text, pane_size, preview, segment_text
 from tests.make import make_clip, make_tone, number_of
@@ -97,34 +98,44 @@ def test_long_captions_wrap_and_end_in_an_ellipsis() -> None:
 
 
 class Cutter:
-    """Stands in for the pipeline's dub_cut: cuts that are made clips in a folder of their own."""
+    """Stands in for the pipeline's dub_cut: makes the cuts in the folder it is given."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.calls: list[tuple[object, ...]] = []
 
-    def dub_cut(self, *args: object) -> tuple[Path, Path]:
-        self.calls.append(args)
-        self.folder.mkdir()
-        names = (self.folder / "before.mp4", self.folder / "after.mp4")
+    def dub_cut(
+        self,
+        video: Path,
+        subtitles: Path | None,
+        index: int,
+        folder: Path,
+        options: DubOptions,
+        progress: Progress,
+    ) -> tuple[Path, Path]:
+        self.calls.append((video, subtitles, index, folder, options))
+        names = (folder / "before.mp4", folder / "after.mp4")
         return make_clip(names[0]), make_clip(names[1], audio=make_tone(0.4))
 
 
 @pytest.fixture
-def cutter(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Cutter:
-    fake = Cutter(tmp_path_factory.mktemp("cuts") / "cut")
-    run = ModuleType("avdub.pipeline.run")
-    vars(run)["dub_cut"] = fake.dub_cut
-    monkeypatch.setitem(sys.modules, "avdub.pipeline.run", run)
+def cutter(monkeypatch: pytest.MonkeyPatch) -> Cutter:
+    fake = Cutter()
+    monkeypatch.setattr(module, "dub_cut", fake.dub_cut)
     return fake
+
+
+def test_the_stand_in_is_called_like_the_pipeline() -> None:
+    stand_in = list(inspect.signature(Cutter().dub_cut).parameters)
+    assert list(inspect.signature(dub_cut).parameters)[: len(stand_in)] == stand_in
 
 
 def test_a_preview_lies_beside_the_video_and_its_cuts_are_gone(video: Path, cutter: Cutter) -> None:
     made = preview(video, None, None, 2, DubOptions())
     assert made == video.with_name("a b.preview-2.mp4")
     assert probe(made).width == 128
-    assert not cutter.folder.exists()
-    assert cutter.calls[0][:4] == (video, None, 2, 1.0)
+    ((*asked, folder, options),) = cutter.calls
+    assert (asked, options) == ([video, None, 2], DubOptions())
+    assert not folder.exists()
     assert {p.name for p in video.parent.iterdir()} == {"a b.mp4", "a b.srt", made.name}
 
 

@@ -1,0 +1,160 @@
+"""`avdub train`: everything that made the shipped weights, as commands. Each resumes where it was."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from avdub.cli import train_prepare
+
+app = typer.Typer(no_args_is_help=True, help="Train the four models; each command resumes.")
+app.add_typer(train_prepare.app, name="prepare")
+
+Packs = Annotated[
+    list[Path], typer.Option("--pack", help="A prepared pack; give it once for each.")
+]
+RunFolder = Annotated[
+    Path, typer.Option("--run", help="Folder for checkpoints and log.jsonl; resumes from it.")
+]
+ModelFolder = Annotated[
+    Path, typer.Option("--out", help="Model folder: weights are read from and written to it.")
+]
+Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps in all.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, help="Items a step.")]
+Rate = Annotated[float, typer.Option("--lr", help="Peak learning rate.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of data order and initial weights.")]
+
+
+@app.command("speech-to-latents")
+def speech_to_latents(
+    pack: Packs,
+    run: RunFolder,
+    out: ModelFolder,
+    steps: Steps = 1800,
+    batch: Batch = 20,
+    lr: Rate = 2e-3,
+    seed: Seed = 0,
+) -> None:
+    """Teach the small w2v-BERT Whisper-base's features, phonemes and mel."""
+    from avdub.checkpoint import save_module
+    from avdub.training.loop import TrainConfig
+    from avdub.training.speech_data import set_scale
+    from avdub.training.speech_to_latents import Recipe, train_speech_to_latents
+
+    _log()
+    config = TrainConfig(steps, batch, lr, warmup=min(200, steps), seed=seed)
+    model = train_speech_to_latents(pack, run, Recipe(config))
+    set_scale(model, pack)
+    save_module(out / "speech_to_latents.safetensors", model, model.config)
+
+
+@app.command("text-to-latents")
+def text_to_latents(
+    pack: Packs,
+    run: RunFolder,
+    out: ModelFolder,
+    steps: Steps = 3000,
+    batch: Batch = 24,
+    lr: Rate = 1e-3,
+    seed: Seed = 0,
+) -> None:
+    """Train Text-to-Vec on teacher speech with known durations."""
+    from avdub.checkpoint import save_module
+    from avdub.training.loop import TrainConfig
+    from avdub.training.text_to_latents import Recipe, train_text_to_latents
+
+    _log()
+    config = TrainConfig(steps, batch, lr, seed=seed)
+    model = train_text_to_latents(pack, run, Recipe(config))
+    save_module(out / "text_to_latents.safetensors", model, model.config)
+
+
+@app.command("latents-to-speech")
+def latents_to_speech(
+    pack: Packs,
+    run: RunFolder,
+    out: ModelFolder,
+    stage: Annotated[int, typer.Option(min=1, max=2, help="2 hears predicted latents.")] = 1,
+    steps: Steps = 2000,
+    batch: Batch = 14,
+    lr: Rate = 1e-3,
+    seed: Seed = 0,
+) -> None:
+    """Train the speech synthesizer: stage 1 on real latents, stage 2 on predicted ones."""
+    from avdub.checkpoint import load_module, save_module
+    from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
+    from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+    from avdub.training.latents_to_speech import Recipe, train_latents_to_speech
+    from avdub.training.loop import TrainConfig
+
+    _log()
+    file = out / "latents_to_speech.safetensors"
+    recipe = Recipe(TrainConfig(steps, batch, lr, warmup=50, seed=seed))
+    start = text = None
+    if stage == 2:
+        start = load_module(file, LatentsToSpeech, LatentsToSpeechConfig)
+        text = load_module(out / "text_to_latents.safetensors", TextToLatents, TextToLatentsConfig)
+    model = train_latents_to_speech(pack, run, recipe, start, text)
+    save_module(file, model, model.config)
+
+
+@app.command("latents-to-face")
+def latents_to_face(
+    pack: Packs,
+    run: RunFolder,
+    out: ModelFolder,
+    stage: Annotated[
+        str, typer.Option(help="paint (the generator), 1 (lips, real latents) or 2 (predicted).")
+    ] = "paint",
+    steps: Steps = 1500,
+    batch: Batch = 12,
+    lr: Rate = 1e-3,
+    seed: Seed = 0,
+) -> None:
+    """Train the talking-face generator and its lip head, in this order: paint, 1, 2."""
+    from avdub.checkpoint import load_module, save_module
+    from avdub.errors import InputError
+    from avdub.faces.lips import load_template
+    from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
+    from avdub.training.latents_to_face import (
+        PREDICTED,
+        REAL,
+        LipRecipe,
+        PaintRecipe,
+        train_lips,
+        train_painter,
+    )
+    from avdub.training.loop import TrainConfig
+
+    _log()
+    arrays = {"1": (REAL,), "2": (REAL, PREDICTED)}
+    if stage not in ("paint", *arrays):
+        raise InputError(f"there is no stage {stage!r}", "use paint, 1 or 2")
+    file, template = out / "latents_to_face.safetensors", load_template(out / "faces")
+    if stage == "paint":
+        config = TrainConfig(steps, batch, lr, warmup=50, seed=seed)
+        model = train_painter(pack, template, run, PaintRecipe(config))
+    else:
+        config = TrainConfig(steps, batch, lr, warmup=50, seed=seed, bf16=False)
+        model = load_module(file, LatentsToFace, LatentsToFaceConfig)
+        model = train_lips(model, pack, template, run, LipRecipe(config, arrays[stage]))
+    save_module(file, model, model.config)
+
+
+@app.command("export")
+def export(
+    pack: Packs,
+    out: ModelFolder,
+    voice: Annotated[list[str], typer.Option("--voice", help="A voice of the packs to name.")],
+) -> None:
+    """Give the model folder its named voices and its manifest."""
+    from avdub.training.export import export_voices, finish
+
+    export_voices(pack, voice, out)
+    finish(out)
+
+
+def _log() -> None:
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")

@@ -1,0 +1,109 @@
+"""`avdub train prepare`: corpora and videos to packs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Make training data: teacher speech, packs, faces.")
+
+Corpus = Annotated[Path, typer.Argument(help="Folder of sound, or of video with sound.")]
+Pack = Annotated[Path, typer.Argument(help="The pack to write.")]
+ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder with the weights so far.")]
+
+
+@app.command("teacher")
+def teacher(
+    out: Annotated[Path, typer.Argument(help="The corpus folder to write.")],
+    prompts: Annotated[
+        list[Path] | None, typer.Option("--prompts", help="`file|text` listings to read from.")
+    ] = None,
+    voice: Annotated[str, typer.Option(help="heart, or a Kokoro voice such as am_michael.")] = "heart",
+    kokoro: Annotated[
+        Path | None, typer.Option(help="Folder with the Kokoro model and voice packs.")
+    ] = None,
+    n_prompts: Annotated[int, typer.Option(help="Sentences from the prompts.")] = 2000,
+    n_made: Annotated[int, typer.Option(help="Sentences from the grammar.")] = 1400,
+    n_words: Annotated[int, typer.Option(help="Lists of dictionary words.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the sentences.")] = 1,
+) -> None:
+    """Let a teacher voice read sentences; sound and phoneme durations are kept."""
+    from avdub.errors import InputError
+    from avdub.training.sentences import read_prompts, sentences_for
+    from avdub.training.teacher import HibariTeacher, KokoroTeacher, Teacher, make_corpus
+
+    if voice != "heart" and kokoro is None:
+        raise InputError(f"voice {voice} needs the Kokoro model", "give its folder with --kokoro")
+    speaker: Teacher = HibariTeacher() if kokoro is None else KokoroTeacher(kokoro, voice)
+    lines = sentences_for(read_prompts(prompts or []), (n_prompts, n_made, n_words), seed)
+    n = make_corpus(speaker, lines, out)
+    typer.echo(f"{n} new utterances in {out}")
+
+
+@app.command("speech")
+def speech(
+    corpus: Corpus,
+    pack: Pack,
+    whisper: Annotated[Path, typer.Option(help="Whisper-base model.bin (CTranslate2).")],
+    speaker: Annotated[
+        str | None, typer.Option(help="Name of the one speaker; default: from the file names.")
+    ] = None,
+) -> None:
+    """Sound, F0 and teacher features of a corpus into a pack."""
+    from avdub.training.prepare import list_corpus, prepare_speech
+
+    n_steps = prepare_speech(list_corpus(corpus, speaker), whisper, pack)
+    typer.echo(f"{n_steps / 3000:.1f} minutes in {pack}")
+
+
+@app.command("latents")
+def latents(
+    pack: Annotated[list[Path], typer.Argument(help="Packs to add latents to.")],
+    model: ModelFolder,
+) -> None:
+    """Add SpeechToLatents' latents to packs."""
+    from avdub.checkpoint import load_module
+    from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
+    from avdub.training.speech_data import write_latents
+
+    file = model / "speech_to_latents.safetensors"
+    write_latents(load_module(file, SpeechToLatents, SpeechToLatentsConfig), pack)
+
+
+@app.command("faces")
+def faces(
+    folder: Annotated[Path, typer.Argument(help="Folder of videos of talking faces.")],
+    pack: Pack,
+    model: ModelFolder,
+    speaker: Annotated[
+        str | None, typer.Option(help="Name of the one person; default: from the file names.")
+    ] = None,
+    held_out: Annotated[bool, typer.Option(help="The clips kept aside, not the others.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="Take every n-th clip.")] = 1,
+) -> None:
+    """Aligned crops, meshes and latents of videos into a face pack."""
+    from avdub.checkpoint import load_module
+    from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
+    from avdub.training.face_data import list_videos, prepare_faces, write_clip_latents
+
+    videos = list_videos(folder, speaker, held_out, every)
+    n = prepare_faces(videos, model / "faces", pack)
+    file = model / "speech_to_latents.safetensors"
+    encoder = load_module(file, SpeechToLatents, SpeechToLatentsConfig)
+    write_clip_latents(encoder, pack, {path.stem: path for path, _ in videos})
+    typer.echo(f"{n} frames in {pack}")
+
+
+@app.command("predicted")
+def predicted(
+    pack: Annotated[Path, typer.Argument(help="A GRID face pack.")],
+    model: ModelFolder,
+    voice: Annotated[list[str], typer.Option("--voice", help="Voices that take turns.")],
+) -> None:
+    """Add stage 2's latents: predicted from the clips' words, at the clips' timing."""
+    from avdub.checkpoint import load_module, load_voice
+    from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+    from avdub.training.predicted import write_predicted
+
+    text = load_module(model / "text_to_latents.safetensors", TextToLatents, TextToLatentsConfig)
+    write_predicted(text, {v: load_voice(v, model)["text"] for v in voice}, pack)

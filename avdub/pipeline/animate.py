@@ -1,0 +1,243 @@
+"""Latents and exemplars to new mouths: chooses exemplars, drives lips, paints frames in batches.
+
+A frame is changed only where its face may be painted (FaceTrack.visible); everything else passes
+through as it came.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from avdub.faces.crop import ANCHOR_POINTS, Placement, crop, match_colour, mouth_mask, paste, place
+from avdub.faces.crop import points_in
+from avdub.faces.lips import SHAPE_POINTS, Floats, lip_shape, opening, to_frame
+from avdub.faces.track import FaceTrack, yaw
+from avdub.latents import Latents
+from avdub.media.probe import MediaInfo
+from avdub.media.video import Frame, read_frames
+from avdub.models.latents_to_face import Exemplars, LatentsToFace, Target, render
+from avdub.timeline import STEP_RATE, Span
+
+Image = NDArray[np.uint8]
+K = 6  # exemplars a track
+LARGEST = 768  # pixels a side gathered at most; beyond this the patch is enlarged
+REST_SHARE = 0.2  # of the frames with the least opening make the rest shape
+FADE_S = 0.08  # the patch fades in and out at the ends of a run of painted frames
+SMOOTH_S = 0.08  # of the square's placement
+BATCH = 8
+STILL_POINTS = ANCHOR_POINTS  # mesh points that keep their place when the mouth changes
+
+
+@dataclass(frozen=True)
+class Actor:
+    """What is known of a track's face: where it sits, how it rests, what it looks like."""
+
+    track: FaceTrack
+    placements: tuple[Placement, ...]
+    rest: Floats  # (L, 2)
+    chosen: tuple[int, ...]  # frames of the exemplars
+    images: Tensor  # (K, 3, S, S)
+    native: Tensor  # (K, 3, R, R)
+    shapes: Tensor  # (K, L, 2) in the unit square
+    still: Tensor  # (K, A, 2)
+
+    @property
+    def size(self) -> int:
+        return int(self.native.shape[-1])
+
+    def placement(self, frame: int) -> Placement:
+        return self.placements[frame - self.track.frames.start]
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A segment's mouth: wanted lips (N, L, 2) relative to rest and features (N, F) for `frames`."""
+
+    track: int
+    frames: Span
+    lips: Floats
+    features: Tensor
+
+
+def drive(
+    model: LatentsToFace, latents: Latents, track: int, frames: Span, times: Sequence[Fraction]
+) -> Drive:
+    """Lips for `frames`, whose times are seconds from the latents' start."""
+    at = torch.tensor([float(t) for t in times], dtype=torch.float64)
+    lips, features = model.lip_shapes(latents.vec, at)
+    assert latents.seconds * STEP_RATE >= 1, "no latents to drive a mouth with"
+    return Drive(track, frames, lips.numpy(), features)
+
+
+def meet_actor(info: MediaInfo, track: FaceTrack, template: Floats, size: int) -> Actor:
+    """Choose the track's exemplars, spread over its mouth shapes, and cut them out of the video."""
+    placements = place(track.landmarks, float(info.rate) * SMOOTH_S)
+    shapes = lip_shape(track.landmarks, template)
+    gaps = opening(shapes)
+    usable = np.flatnonzero(track.visible)
+    quiet = usable[gaps[usable] <= np.quantile(gaps[usable], REST_SHARE)]
+    chosen = choose_exemplars(gaps, yaw(track.landmarks), usable)
+    start = track.frames.start
+    pictures = read_frames(info, [start + int(i) for i in chosen])
+    side = max(placements[int(i)].side_px for i in chosen)
+    native_size = int(np.clip(round(side), size, LARGEST))
+    images = [pictures[start + int(i)] for i in chosen]
+    squares = [placements[int(i)] for i in chosen]
+    return Actor(
+        track,
+        placements,
+        np.asarray(shapes[quiet].mean(0), np.float32),
+        tuple(start + int(i) for i in chosen),
+        _stack([crop(a, b, size) for a, b in zip(images, squares, strict=True)]),
+        _stack([crop(a, b, native_size) for a, b in zip(images, squares, strict=True)]),
+        _points(track.landmarks[chosen][:, SHAPE_POINTS], squares),
+        _points(track.landmarks[chosen][:, STILL_POINTS], squares),
+    )
+
+
+def choose_exemplars(
+    gaps: Floats, yaws: Floats, usable: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """K frames whose openings are spread over the usable range, each near the usual pose."""
+    order = usable[np.argsort(gaps[usable], kind="stable")]
+    straight = np.abs(yaws - np.median(yaws[usable]))
+    groups = np.array_split(order, min(K, len(order)))
+    picked = [int(group[np.argmin(straight[group])]) for group in groups]
+    while len(picked) < K:
+        picked.append(picked[-1])
+    return np.asarray(picked, np.intp)
+
+
+class Animator:
+    """Paints the frames that drives ask for; `frames` may be any iterable of consecutive frames."""
+
+    def __init__(
+        self,
+        model: LatentsToFace,
+        template: Floats,
+        actors: dict[int, Actor],
+        drives: Sequence[Drive],
+        rate: Fraction,
+    ) -> None:
+        self.model, self.template = model, template
+        self.actors, self.drives = actors, drives
+        self.fade_frames = max(1, round(float(rate) * FADE_S))
+        self.painted = 0
+        self.strength = {id(d): self._strength(d) for d in drives}
+
+    def animate(self, frames: Iterable[Frame]) -> Iterator[tuple[Fraction, Image]]:
+        """Every frame in order, the driven ones with a new mouth."""
+        waiting: list[Frame] = []
+        for frame in frames:
+            waiting.append(frame)
+            if len(waiting) == BATCH:
+                yield from self._paint(waiting)
+                waiting = []
+        yield from self._paint(waiting)
+
+    def unpainted(self, actor_id: int, frames: Span) -> str:
+        """Why some frames of a segment keep their picture, "" where all are painted."""
+        track = self.actors[actor_id].track
+        why = [track.why(n) for n in frames.range()]
+        kept = [w for w in why if w]
+        if not kept:
+            return ""
+        n = "no frame" if len(kept) == len(why) else f"{len(why) - len(kept)} of {len(why)} frames"
+        return f"{n} painted: {', '.join(sorted(set(kept)))}"
+
+    def _paint(self, frames: Sequence[Frame]) -> Iterator[tuple[Fraction, Image]]:
+        pictures = {f.index: f.image for f in frames}
+        for actor_id, actor in self.actors.items():
+            wanted = [
+                (f.index, d)
+                for f in frames
+                if (d := self._driving(actor_id, f.index)) is not None
+                and self.strength[id(d)][f.index - d.frames.start] > 0
+            ]
+            if wanted:
+                self._paint_actor(actor, wanted, pictures)
+        for frame in frames:
+            yield frame.time, pictures[frame.index]
+
+    def _driving(self, actor_id: int, frame: int) -> Drive | None:
+        """The drive of this face at this frame; of overlapping ones the later segment's."""
+        found = [d for d in self.drives if d.track == actor_id and frame in d.frames]
+        return found[-1] if found else None
+
+    def _strength(self, drive: Drive) -> Floats:
+        """How much of the patch shows, per frame of the drive: 0 where not paintable, faded."""
+        actor = self.actors[drive.track]
+        may = np.array([actor.track.why(n) == "" for n in drive.frames.range()], np.float32)
+        padded = np.concatenate([[0], may, [0]])
+        n = self.fade_frames
+        reach = [
+            np.minimum.reduce([_shifted(padded, s) for s in range(-d, d + 1)]) for d in range(n)
+        ]
+        return np.asarray(np.mean(reach, axis=0)[1:-1], np.float32)
+
+    def _paint_actor(
+        self, actor: Actor, wanted: Sequence[tuple[int, Drive]], pictures: dict[int, Image]
+    ) -> None:
+        size = self.model.config.size
+        first = actor.track.frames.start
+        landmarks = actor.track.landmarks[[n - first for n, _ in wanted]]
+        squares = [actor.placement(n) for n, _ in wanted]
+        lips = np.stack([d.lips[n - d.frames.start] for n, d in wanted])
+        on_head = to_frame(actor.rest + lips, landmarks, self.template)
+        masks = [mouth_mask(m, p, size) for m, p in zip(landmarks, squares, strict=True)]
+        target = Target(
+            _stack([crop(pictures[n], p, size) for (n, _), p in zip(wanted, squares, strict=True)]),
+            torch.from_numpy(np.stack(masks))[:, None],
+            _points(on_head, squares),
+            _points(landmarks[:, STILL_POINTS], squares),
+            torch.stack([d.features[n - d.frames.start] for n, d in wanted]),
+        )
+        patches = self._patches(actor, target)
+        for i, (n, d) in enumerate(wanted):
+            strength = float(self.strength[id(d)][n - d.frames.start])
+            mask = mouth_mask(landmarks[i], squares[i], actor.size)
+            before = crop(pictures[n], squares[i], actor.size)
+            ring = mask * (1 - mask) * 4
+            patch = match_colour(patches[i], before, np.asarray(ring, np.float32))
+            pictures[n] = paste(pictures[n], patch, squares[i], np.asarray(mask * strength))
+            self.painted += 1
+
+    @torch.inference_mode()
+    def _patches(self, actor: Actor, target: Target) -> NDArray[np.float32]:
+        """(N, R, R, 3) in 0–255."""
+        n = len(target.image)
+        exemplars = Exemplars(
+            *(t.expand(n, *t.shape) for t in (actor.images, actor.shapes, actor.still))
+        )
+        with torch.autocast("cpu", torch.bfloat16):
+            mouth = self.model(target, exemplars)
+        native = actor.native.expand(n, *actor.native.shape)
+        made = render(mouth, native, actor.size)
+        return np.asarray(made.permute(0, 2, 3, 1).float().numpy() * 255, np.float32)
+
+
+def _shifted(values: Floats, by: int) -> Floats:
+    """`values` moved by whole places, 0 beyond the ends."""
+    out = np.zeros_like(values)
+    if by >= 0:
+        out[by:] = values[: len(values) - by]
+    else:
+        out[:by] = values[-by:]
+    return out
+
+
+def _stack(images: Sequence[Image]) -> Tensor:
+    """uint8 (S, S, 3) each → (N, 3, S, S) in 0–1."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+
+
+def _points(points: Floats, squares: Sequence[Placement]) -> Tensor:
+    """Frame px (N, C, 2+) → unit-square coordinates (N, C, 2)."""
+    return torch.from_numpy(
+        np.stack([points_in(p, each) for p, each in zip(squares, points, strict=True)])
+    )

@@ -1,0 +1,136 @@
+"""Job to latents, fitted to its slot: the only place where timing is decided.
+
+Natural length if it fits, else predicted durations scaled within a set range, pauses and vowels more
+than consonants; beyond the range the line is reported, never garbled. After this nothing may change
+time.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from avdub.latents import Latents
+from avdub.models.text_to_latents import TextToLatents
+from avdub.text import EDGE, PAUSES, SYMBOL_IDS, VOWELS
+from avdub.timeline import STEP_RATE
+
+LONGEST_CHUNK = 180  # symbols the text model sees at once
+EDGE_STEPS = 3  # silence kept before the first and after the last sound of a tight line
+NOISE = 0.2  # of the prior (HierSpeech++ uses 0.333)
+PAUSE_GIVE, VOWEL_GIVE, CONSONANT_GIVE = 1.0, 0.9, 0.55  # how much each kind yields when scaled
+LEAST = 0.35  # no symbol shrinks below this share of itself
+
+
+@dataclass(frozen=True)
+class Line:
+    """A text ready to be spoken: symbols in chunks and their predicted steps, fractional."""
+
+    chunks: tuple[str, ...]
+    durations: Tensor  # (P,) over all chunks' symbols
+
+    @property
+    def symbols(self) -> str:
+        return "".join(self.chunks)
+
+    @property
+    def natural_steps(self) -> float:
+        """Length from the first sound to the last, with the short silences kept around them."""
+        inner = float(self.durations.sum() - self.durations[0] - self.durations[-1])
+        return inner + 2 * EDGE_STEPS
+
+    @property
+    def natural_s(self) -> float:
+        return self.natural_steps / STEP_RATE
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whole steps of each symbol, adding up to the slot. `rate` is natural over spoken length."""
+
+    steps: Tensor
+    rate: float
+
+
+def read_line(model: TextToLatents, phonemes: str, style: Tensor) -> Line:
+    """Predict how long each symbol of `phonemes` takes in this voice."""
+    chunks = split_phonemes(phonemes)
+    durations = [model.predict_durations(_ids(chunk), style) for chunk in chunks]
+    return Line(tuple(chunks), torch.cat(durations))
+
+
+def split_phonemes(phonemes: str) -> list[str]:
+    """Chunks of at most about LONGEST_CHUNK symbols, cut at sentences, clauses or words; each
+    begins and ends with silence."""
+    rest, chunks = phonemes.strip(), []
+    while len(rest) > LONGEST_CHUNK:
+        head = rest[:LONGEST_CHUNK]
+        ends = [[m.end() for m in re.finditer(kind, head)] for kind in ("[.!?…]", "[,;:—]", " ")]
+        cut = next((found[-1] for found in ends if found and found[-1] > 40), LONGEST_CHUNK)
+        chunks.append(rest[:cut].strip())
+        rest = rest[cut:].strip()
+    return [EDGE + chunk + EDGE for chunk in (*chunks, rest) if chunk]
+
+
+def rate_for(line: Line, slot_steps: int) -> float:
+    """How much faster than natural the line must be spoken to fit (1 where it fits)."""
+    return max(1.0, line.natural_steps / max(slot_steps, 1))
+
+
+def fit_line(line: Line, slot_steps: int, slowest: float = 1.0) -> Fit:
+    """Fill exactly `slot_steps`: compress where the line is longer, else keep it natural (or draw
+    it out down to rate `slowest`) and end in silence."""
+    durations = line.durations.clone().double()
+    durations[0] = min(float(durations[0]), EDGE_STEPS)
+    durations[-1] = min(float(durations[-1]), EDGE_STEPS)
+    natural = float(durations.sum())
+    target = min(float(slot_steps), natural / slowest)
+    if natural > slot_steps or slowest < 1:
+        durations = _scaled(durations, line.symbols, target)
+    spoken = float(durations.sum())
+    durations[-1] += slot_steps - spoken
+    edges = torch.cat((torch.zeros(1, dtype=torch.float64), durations.cumsum(0)))
+    edges[-1] = slot_steps
+    steps = edges.round().long().diff().clamp(min=0)
+    steps[-1] += slot_steps - int(steps.sum())
+    return Fit(steps, natural / max(spoken, 1e-6))
+
+
+def encode(model: TextToLatents, line: Line, fit: Fit, style: Tensor, seed: int) -> Latents:
+    """The line's latents, exactly fit.steps.sum() long."""
+    parts, at = [], 0
+    for n, chunk in enumerate(line.chunks):
+        steps = fit.steps[at : at + len(chunk)]
+        at += len(chunk)
+        if int(steps.sum()):
+            parts.append(model.predict(_ids(chunk), steps, style, NOISE, seed + n))
+    return Latents(torch.cat([p.vec for p in parts]), torch.cat([p.f0 for p in parts]))
+
+
+def _scaled(durations: Tensor, symbols: str, target: float) -> Tensor:
+    """Durations that add up to `target`, each kind of symbol giving way by its share (bisection)."""
+    give = torch.tensor([_give(s) for s in symbols], dtype=torch.float64)
+    low, high = -1.0 / LEAST, 1.0 / CONSONANT_GIVE
+
+    def at(amount: float) -> Tensor:
+        return durations * (1 - amount * give).clamp(min=LEAST)
+
+    for _ in range(50):
+        middle = (low + high) / 2
+        if float(at(middle).sum()) > target:
+            low = middle
+        else:
+            high = middle
+    return at(high)
+
+
+def _give(symbol: str) -> float:
+    if symbol in PAUSES:
+        return PAUSE_GIVE
+    return VOWEL_GIVE if symbol in VOWELS else CONSONANT_GIVE
+
+
+def _ids(chunk: Sequence[str]) -> Tensor:
+    return torch.tensor([SYMBOL_IDS[symbol] for symbol in chunk])

@@ -1,0 +1,263 @@
+"""dub(): opens, wires the stages, times them, reports, closes.
+
+Two streaming passes over the video: one follows faces (plan), one animates and writes. Memory is
+one batch of frames plus the segments' latents, whatever the length.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+from avdub.errors import AvdubError, InputError
+from avdub.latents import Latents
+from avdub.media.audio import iter_audio, read_audio
+from avdub.media.probe import AudioInfo, MediaInfo, probe
+from avdub.media.splice import check_output, write_dub
+from avdub.media.video import FrameReader
+from avdub.media.waveform import Waveform, silence
+from avdub.media.writer import default_suffix
+from avdub.pipeline.animate import Animator, Drive, drive, meet_actor
+from avdub.pipeline.encode import encode, fit_line, read_line
+from avdub.pipeline.options import DubOptions
+from avdub.pipeline.plan import Job, Plan, make_plan
+from avdub.pipeline.report import DUBBED, FAILED, KEPT, VOICE_ONLY, DubReport, SegmentReport
+from avdub.pipeline.speak import Overlay, lay_over, levelled, overlay, speak
+from avdub.pipeline.weights import Weights, choose_device
+from avdub.progress import Progress, silent
+from avdub.text import phonemize
+from avdub.timeline import STEP_RATE, Span, boundary
+
+SILENT_RATE = 48_000  # of the sound track given to a video that has none
+BLOCK_S = 10
+
+
+@dataclass
+class Clock:
+    """Seconds a stage, for the report."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - begin
+            self.seconds[f"{name}_s"] = round(self.seconds.get(f"{name}_s", 0.0) + spent, 3)
+
+    def total(self) -> dict[str, float]:
+        return {**self.seconds, "total_s": round(time.perf_counter() - self.started, 3)}
+
+
+@dataclass(frozen=True)
+class Voiced:
+    """A job after the fork's left branch: its latents, and its speech over the original."""
+
+    job: Job
+    latents: Latents
+    overlay: Overlay
+    rate: float
+
+
+def dub(
+    video: Path,
+    subtitles: Path | None = None,
+    output: Path | None = None,
+    options: DubOptions | None = None,
+    progress: Progress = silent,
+) -> DubReport:
+    """Dub `video` from `subtitles` (None: found beside it) into `output` (None: `<stem>.dub<ext>`).
+
+    Raises InputError, MediaError, SubtitleError or WeightsError before any long work where it can;
+    a failure leaves no output.
+    """
+    options, clock = options or DubOptions(), Clock()
+    with clock.stage("probe"):
+        choose_device(options.device)
+        info = probe(video)
+        output = output or default_output(info)
+        check_output(output, video, options.overwrite)
+        weights = Weights(options.weights)
+    with clock.stage("plan"):
+        plan = make_plan(video, subtitles, options, progress, weights)
+    with clock.stage("speech"):
+        voiced, failed = _speak_all(plan, weights, options, progress)
+    with clock.stage("faces"):
+        animator = _animator(plan, voiced, weights)
+    with clock.stage("picture"):
+        _write(plan, voiced, animator, output, options, progress)
+    reports = tuple(_report(job, voiced, failed, animator) for job in plan.jobs)
+    return DubReport(
+        output,
+        len(info.frame_times),
+        float(info.end),
+        reports,
+        clock.total(),
+        peak_rss_mb(),
+        plan.warnings,
+    )
+
+
+def default_output(info: MediaInfo) -> Path:
+    """`<stem>.dub<ext>` beside the video; a container we cannot write becomes .mp4."""
+    return info.path.with_name(f"{info.path.stem}.dub{default_suffix(info)}")
+
+
+def speak_text(
+    text: str, options: DubOptions | None = None, seconds: float | None = None
+) -> Waveform:
+    """`text` in a voice, (S, 1) at 16 kHz; with `seconds` it fills them exactly.
+
+    Raises InputError where the text cannot be spoken in so little time.
+    """
+    options = options or DubOptions()
+    weights = Weights(options.weights)
+    style = weights.voice(options.voice)
+    said = phonemize(text, options.language)
+    if not said:
+        raise InputError("there is nothing to say in this text", "give it at least one word")
+    line = read_line(weights.text_to_latents, said, style["text"])
+    steps = round(line.natural_steps) if seconds is None else boundary(Fraction(seconds), STEP_RATE)
+    if steps < 1 or line.natural_steps / steps > options.max_rate:
+        raise InputError(
+            f"the text takes {line.natural_s:.2f} s and cannot be spoken in {seconds} s",
+            "allow more --seconds or raise --max-rate",
+        )
+    fit = fit_line(line, steps, 1.0 if seconds is None else options.min_rate)
+    latents = encode(weights.text_to_latents, line, fit, style["text"], options.seed)
+    sound = speak(weights.latents_to_speech, latents, style["speech"], options.seed)
+    return levelled(sound, None)
+
+
+def _speak_all(
+    plan: Plan, weights: Weights, options: DubOptions, progress: Progress
+) -> tuple[dict[int, Voiced], dict[int, str]]:
+    """Each speakable job's latents and overlay by segment index, and why others failed."""
+    voiced: dict[int, Voiced] = {}
+    failed: dict[int, str] = {}
+    for job in progress(plan.jobs, "speech", len(plan.jobs)):
+        if job.line is None:
+            continue
+        try:
+            voiced[job.segment.index] = _voice(job, plan.info, weights, options)
+        except AvdubError as error:
+            failed[job.segment.index] = error.message
+    return voiced, failed
+
+
+def _voice(job: Job, info: MediaInfo, weights: Weights, options: DubOptions) -> Voiced:
+    assert job.line is not None, "a job without a line cannot be spoken"
+    style = weights.voice(job.voice)
+    seed = options.seed + job.segment.index
+    fit = fit_line(job.line, len(job.steps))
+    latents = encode(weights.text_to_latents, job.line, fit, style["text"], seed)
+    speech = speak(weights.latents_to_speech, latents, style["speech"], seed)
+    rate = info.audio.rate if info.audio else SILENT_RATE
+    start, end = Fraction(job.steps.start, STEP_RATE), Fraction(job.steps.end, STEP_RATE)
+    original = read_audio(info.path, info, (start, end)) if info.audio else None
+    span = Span(boundary(start, rate), boundary(end, rate))
+    return Voiced(job, latents, overlay(levelled(speech, original), span, rate), fit.rate)
+
+
+def _animator(plan: Plan, voiced: dict[int, Voiced], weights: Weights) -> Animator | None:
+    """Everything the second pass needs, or None where no face is driven."""
+    driven = [v for v in voiced.values() if v.job.face is not None and len(v.job.frames)]
+    if not driven:
+        return None
+    model, template = weights.latents_to_face, weights.template
+    drives: list[Drive] = []
+    for each in driven:
+        assert each.job.face is not None, "filtered above"
+        start = Fraction(each.job.steps.start, STEP_RATE)
+        times = [plan.info.frame_times[n] - start for n in each.job.frames.range()]
+        on = plan.tracks[each.job.face]
+        inside = Span(
+            max(each.job.frames.start, on.frames.start), min(each.job.frames.end, on.frames.end)
+        )
+        first = inside.start - each.job.frames.start
+        drives.append(
+            drive(model, each.latents, on.id, inside, times[first : first + len(inside)])
+        )
+    size = model.config.size
+    actors = {
+        d.track: meet_actor(plan.info, plan.tracks[d.track], template, size) for d in drives
+    }
+    return Animator(model, template, actors, drives, plan.info.rate)
+
+
+def _write(
+    plan: Plan,
+    voiced: dict[int, Voiced],
+    animator: Animator | None,
+    output: Path,
+    options: DubOptions,
+    progress: Progress,
+) -> None:
+    info = plan.info
+    overlays = [v.overlay for v in voiced.values()]
+    sound: Iterator[Waveform] | None = None
+    if info.audio is not None:
+        sound = lay_over(iter_audio(info.path, info), overlays, options.duck_db)
+    elif overlays:
+        sound = lay_over(_silence(info), overlays, options.duck_db)
+        info = replace(info, audio=_new_track(info))
+    with FrameReader(plan.info) as reader:
+        frames = progress(reader, "picture", len(info.frame_times))
+        pictures = (
+            animator.animate(frames) if animator else ((f.time, f.image) for f in frames)
+        )
+        write_dub(info, output, pictures, sound, options.crf)
+
+
+def _silence(info: MediaInfo) -> Iterator[Waveform]:
+    left = boundary(info.end, SILENT_RATE)
+    while left > 0:
+        n = min(left, BLOCK_S * SILENT_RATE)
+        left -= n
+        yield silence(n, 1, SILENT_RATE)
+
+
+def _new_track(info: MediaInfo) -> AudioInfo:
+    return AudioInfo(SILENT_RATE, 1, "mono", "", Fraction(0), info.end)
+
+
+def _report(
+    job: Job, voiced: dict[int, Voiced], failed: dict[int, str], animator: Animator | None
+) -> SegmentReport:
+    s, done = job.segment, voiced.get(job.segment.index)
+    status, reason = DUBBED, job.problem
+    if s.index in failed:
+        status, reason = FAILED, failed[s.index]
+    elif done is None:
+        status = KEPT
+    elif job.face is None or animator is None:
+        status = VOICE_ONLY
+    else:
+        reason = animator.unpainted(job.face, job.frames) or reason
+        status = VOICE_ONLY if reason.startswith("no frame") else DUBBED
+    return SegmentReport(
+        s.index,
+        s.start_ms / 1000,
+        s.end_ms / 1000,
+        s.text,
+        job.voice,
+        status,
+        reason,
+        round(job.line.natural_s, 3) if job.line else None,
+        round(done.rate, 3) if done else None,
+        job.face,
+    )
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+

@@ -1,0 +1,92 @@
+"""Trained runs to a model folder: weights in float16, named voices, manifest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from avdub.checkpoint import (
+    Voice,
+    load_module,
+    save_voices,
+    write_manifest,
+)
+from avdub.errors import InputError
+from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
+from avdub.models.spectral import LogMel
+from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+from avdub.training.speech_data import open_utterances, voice_mels
+
+SAMPLES_A_VOICE = 24
+APACHE, CC_BY = "Apache-2.0", "Apache-2.0; trained on CC BY 4.0 and public-domain speech"
+LICENCES = {
+    "speech_to_latents.safetensors": CC_BY,
+    "text_to_latents.safetensors": APACHE,
+    "latents_to_speech.safetensors": CC_BY,
+    "latents_to_face.safetensors": "Apache-2.0; trained on GRID (CC BY 4.0)",
+    "voices.safetensors": APACHE,
+    "faces/face_detection.onnx": "Apache-2.0 (MediaPipe BlazeFace)",
+    "faces/face_mesh.onnx": "Apache-2.0 (MediaPipe face mesh)",
+    "faces/template.npz": "Apache-2.0; measured on GRID (CC BY 4.0)",
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """How a voice is shown to users."""
+
+    language: str
+    gender: str
+    text: str
+    origin: str
+    licence: str
+
+
+TEACHERS = {
+    "heart": Description("en-US", "female", "warm and clear, the best trained", "hibari-tts", APACHE),
+    "michael": Description("en-US", "male", "calm, low", "Kokoro-82M am_michael", APACHE),
+    "fenrir": Description("en-US", "male", "lively", "Kokoro-82M am_fenrir", APACHE),
+    "bella": Description("en-US", "female", "bright", "Kokoro-82M af_bella", APACHE),
+    "emma": Description("en-GB", "female", "measured", "Kokoro-82M bf_emma", APACHE),
+    "george": Description("en-GB", "male", "deep, measured", "Kokoro-82M bm_george", APACHE),
+}
+
+
+def export_voices(
+    packs: Sequence[Path], names: Sequence[str], folder: Path, seed: int = 0
+) -> None:
+    """Average style vectors of `names` over cuts of their speech, into `folder`."""
+    text = load_module(folder / "text_to_latents.safetensors", TextToLatents, TextToLatentsConfig)
+    speech = load_module(
+        folder / "latents_to_speech.safetensors", LatentsToSpeech, LatentsToSpeechConfig
+    )
+    data = open_utterances(packs, False, False)
+    generator = torch.Generator().manual_seed(seed)
+    log_mel = LogMel()
+    found: dict[str, tuple[Voice, Mapping[str, Tensor]]] = {}
+    for name in names:
+        if name not in data.by_speaker or name not in TEACHERS:
+            known = ", ".join(sorted(TEACHERS))
+            raise InputError(f"no speech of voice {name!r} in these packs", f"known are {known}")
+        cuts = [data.sample_of(name, generator) for _ in range(SAMPLES_A_VOICE)]
+        mel, mask = voice_mels(cuts, log_mel)
+        with torch.inference_mode():
+            styles = {
+                use: model.voice(mel, mask).mean(0, keepdim=True)
+                for use, model in (("text", text), ("speech", speech))
+            }
+        about = TEACHERS[name]
+        voice = Voice(
+            name, about.language, about.gender, about.text, about.origin, about.licence
+        )
+        found[name] = (voice, styles)
+    save_voices(folder, found)
+
+
+def finish(folder: Path) -> None:
+    """Write the manifest of a model folder."""
+    write_manifest(folder, LICENCES)
+
+

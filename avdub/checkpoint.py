@@ -1,7 +1,7 @@
 """Weights in and out: safetensors whose header carries the kind, the family and the config as JSON.
 
-Finds the shipped base family, verifies it, lists its voices. Knows no model: callers pass the module
-class and its config class. Never a pickle.
+Finds the shipped base family, verifies it, lists its voices. Knows no model: callers pass the
+module class and its config class. Never a pickle.
 """
 
 import hashlib
@@ -68,7 +68,9 @@ def load_module(path: Path, module: type[M], config: type) -> M:
     header, tensors = _read(path)
     kind = header.get("kind")
     if header.get("format") != FORMAT or kind != module.__name__:
-        raise WeightsError(f"{path} holds {kind or 'something else'}, not {module.__name__}", REINSTALL)
+        raise WeightsError(
+            f"{path} holds {kind or 'something else'}, not {module.__name__}", REINSTALL
+        )
     made = module(_config(config, json.loads(header["config"]), path))
     floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
     try:
@@ -176,5 +178,3 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-

@@ -25,7 +25,7 @@ from avdub.media.waveform import silence
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.report import DubReport, SegmentReport
 
-COMMANDS = ("dub", "preview", "plan", "speak", "voices", "doctor", "demo")
+COMMANDS = ("dub", "preview", "plan", "speak", "voices", "doctor", "demo", "train")
 SEGMENT = SegmentReport(
     1, 0.5, 2.0, "Hello [b]you[/b].", "heart", "dubbed", natural_s=1.4, rate=0.93, face=0
 )
@@ -498,7 +498,13 @@ def test_the_demo_dubs_the_clip_it_made(
 def test_the_preview_says_where_it_is(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("avdub.report.preview")
     seen = []
-    vars(module)["preview"] = lambda *args: seen.append(args) or Path("a.preview-2.mp4")
+    vars(module)["preview"] = lambda *args: (
+        seen.append(args)
+        or (
+            Path("a.preview-2.mp4"),
+            DubReport(Path("after.mp4"), 1, 1.0, ()),
+        )
+    )
     monkeypatch.setitem(sys.modules, "avdub.report.preview", module)
     result = run("preview", "a.mp4", "b.srt", "--segment", "2")
     assert result.stdout == "a.preview-2.mp4\n"

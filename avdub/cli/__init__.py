@@ -6,13 +6,11 @@ Loading this package must load neither torch nor numpy, or `--help` would be slo
 import signal
 import sys
 import warnings
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from avdub.cli import demo, doctor, dub, speech
+from avdub.cli import demo, doctor, dub, evaluate, speech, train
 from avdub.cli.boundary import AvdubGroup
 from avdub.cli.options import Debug, NoColor
 from avdub.cli.screen import show_version
@@ -50,8 +48,8 @@ app.command("speak")(speech.speak_command)
 app.command("voices")(speech.voices_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("demo")(demo.demo_command)
-if find_spec("avdub.cli.train"):
-    app.add_typer(import_module("avdub.cli.train").app, name="train")
+app.add_typer(train.app, name="train")
+app.add_typer(evaluate.app, name="eval")
 
 
 def main() -> None:

@@ -154,8 +154,12 @@ def preview_command(
     with working(screen, progress) as shown:
         from avdub.report.preview import preview
 
-        made = preview(video, subtitles, output, segment, options, shown)
+        made, report = preview(video, subtitles, output, segment, options, shown)
     screen.say(str(made))
+    for each in report.segments:
+        if each.reason:
+            screen.warn(each.reason)
+    raise typer.Exit(report.exit_code)
 
 
 def _plan(

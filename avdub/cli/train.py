@@ -1,4 +1,4 @@
-"""`avdub train`: everything that made the shipped weights, as commands. Each resumes where it was."""
+"""`avdub train`: everything that made the shipped weights, as commands that resume."""
 
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +27,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Seed of data order and initia
 
 @app.command("speech-to-latents")
 def speech_to_latents(
+    *,
     pack: Packs,
     run: RunFolder,
     out: ModelFolder,
@@ -50,11 +51,12 @@ def speech_to_latents(
 
 @app.command("text-to-latents")
 def text_to_latents(
+    *,
     pack: Packs,
     run: RunFolder,
     out: ModelFolder,
-    steps: Steps = 3000,
-    batch: Batch = 24,
+    steps: Steps = 2000,
+    batch: Batch = 16,
     lr: Rate = 1e-3,
     seed: Seed = 0,
 ) -> None:
@@ -71,11 +73,12 @@ def text_to_latents(
 
 @app.command("latents-to-speech")
 def latents_to_speech(
+    *,
     pack: Packs,
     run: RunFolder,
     out: ModelFolder,
     stage: Annotated[int, typer.Option(min=1, max=2, help="2 hears predicted latents.")] = 1,
-    steps: Steps = 2000,
+    steps: Steps = 2500,
     batch: Batch = 14,
     lr: Rate = 1e-3,
     seed: Seed = 0,
@@ -100,6 +103,7 @@ def latents_to_speech(
 
 @app.command("latents-to-face")
 def latents_to_face(
+    *,
     pack: Packs,
     run: RunFolder,
     out: ModelFolder,

@@ -14,11 +14,14 @@ ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder with th
 
 @app.command("teacher")
 def teacher(
+    *,
     out: Annotated[Path, typer.Argument(help="The corpus folder to write.")],
     prompts: Annotated[
         list[Path] | None, typer.Option("--prompts", help="`file|text` listings to read from.")
     ] = None,
-    voice: Annotated[str, typer.Option(help="heart, or a Kokoro voice such as am_michael.")] = "heart",
+    voice: Annotated[
+        str, typer.Option(help="heart, or a Kokoro voice such as am_michael.")
+    ] = "heart",
     kokoro: Annotated[
         Path | None, typer.Option(help="Folder with the Kokoro model and voice packs.")
     ] = None,
@@ -72,6 +75,7 @@ def latents(
 
 @app.command("faces")
 def faces(
+    *,
     folder: Annotated[Path, typer.Argument(help="Folder of videos of talking faces.")],
     pack: Pack,
     model: ModelFolder,

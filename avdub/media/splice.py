@@ -54,7 +54,9 @@ def check_output(path: Path, video_path: Path, overwrite: bool) -> None:
     if path.exists() and path.samefile(video_path):
         raise InputError(f"{path} is the input video itself", "give the output another name")
     if path.exists() and not overwrite:
-        raise InputError(f"{path} already exists", "pass --overwrite to replace it")
+        raise InputError(
+            f"{path} already exists", "replace it with --force, or name another with -o"
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"the folder {folder} cannot be written to", "choose another folder")
     needed = video_path.stat().st_size

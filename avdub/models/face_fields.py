@@ -20,12 +20,12 @@ def pixel_centres(size: int) -> Tensor:
 
 
 def fills(shapes: Tensor, size: int) -> Tensor:
-    """Lip shapes (B, L, 2) → (B, 3, size, size): inside the outer lips, the inner lips, jaw line."""
+    """Lip shapes (B, L, 2) → (B, 3, size, size): inside outer lips, inside inner lips, jaw line."""
     p = pixel_centres(size).to(shapes)
     outer = _winding(p, shapes[:, OUTER])
     inner = _winding(p, shapes[:, INNER])
     jaw = _line(p, shapes[:, JAW])
-    return torch.stack((outer, inner, jaw), 1).unflatten(2, (size, size))
+    return torch.unflatten(torch.stack((outer, inner, jaw), 1), 2, (size, size))
 
 
 def interpolated_flow(wanted: Tensor, theirs: Tensor, size: int) -> Tensor:
@@ -41,7 +41,7 @@ def interpolated_flow(wanted: Tensor, theirs: Tensor, size: int) -> Tensor:
     moves = theirs - wanted[:, None]  # (B, K, C, 2)
     shift = torch.einsum("bpc,bkcx->bkxp", pull, moves)
     where = p.T[None, None] + shift
-    return (2 * where - 1).unflatten(3, (size, size))
+    return torch.unflatten(2 * where - 1, 3, (size, size))
 
 
 def sample(images: Tensor, flow: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """LatentsToFace: latents and a few exemplar frames of the same person to a new mouth.
 
-A lip-shape head turns latents into a pose-free lip shape (supervised explicitly) and mouth features.
-The generator decides where pixels come from: for each exemplar a flow (interpolated between the
-contours, refined by a network) and a soft selection, plus a small residual. Flows and selections are
-low-resolution fields, so the pixels can be gathered at the video's own resolution (`render`).
+A lip-shape head turns latents into a pose-free lip shape, supervised explicitly. The generator
+decides where pixels come from: for each exemplar a flow (interpolated between the contours, refined
+by a network) and a soft selection, plus a small residual. Flows and selections are low-resolution
+fields, so the pixels can be gathered at the video's own resolution (`render`).
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avdub.models.face_fields import fills, interpolated_flow, sample
+from avdub.models.layers import ChannelNorm
 from avdub.timeline import STEP_RATE
 
 LIPS, JAW = 57, 17  # points of a lip shape: 20 outer, 20 inner, 17 jaw
@@ -26,34 +27,33 @@ class LatentsToFaceConfig:
     latents: int = 256
     lip_channels: int = 192
     lip_blocks: int = 4
-    features: int = 32
     size: int = 96
     flow_channels: tuple[int, ...] = (24, 48, 96)
     paint_channels: tuple[int, ...] = (24, 48, 96, 128)
 
     @classmethod
     def tiny(cls) -> "LatentsToFaceConfig":
-        return cls(16, 16, 1, 4, 32, (8, 8), (8, 8))
+        return cls(16, 16, 1, 32, (8, 8), (8, 8))
 
 
 class Exemplars(NamedTuple):
     """K frames of the person: images (B, K, 3, S, S) in 0–1, lip shapes (B, K, L, 2) and still mesh
-    points (B, K, A, 2) in the unit square."""
+    points (B, K, A, 2) in the unit square; `banned` (B, K) is true for the frame being edited."""
 
     images: Tensor
     shapes: Tensor
     still: Tensor
+    banned: Tensor
 
 
 class Target(NamedTuple):
-    """The frames to change: image (B, 3, S, S), mask (B, 1, S, S), wanted lip shape (B, L, 2), still
-    mesh points (B, A, 2) and mouth features (B, F)."""
+    """The frames to change: image (B, 3, S, S), mask (B, 1, S, S), wanted lip shape (B, L, 2),
+    still mesh points (B, A, 2)."""
 
     image: Tensor
     mask: Tensor
     shape: Tensor
     still: Tensor
-    features: Tensor
 
 
 class Mouth(NamedTuple):
@@ -67,79 +67,67 @@ class Mouth(NamedTuple):
 
 
 class LipHead(nn.Module):
-    """Latents to lip shapes relative to the person's rest shape, and mouth features."""
+    """Latents to lip shapes relative to the person's rest shape."""
 
     def __init__(self, config: LatentsToFaceConfig) -> None:
         super().__init__()
         c = config.lip_channels
         self.pre = nn.Conv1d(config.latents, c, 5, padding=2)
         self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv1d(c, c, 5, padding=2), nn.ReLU(), nn.Conv1d(c, c, 5, padding=2)
-            )
+            nn.Sequential(nn.Conv1d(c, c, 5, padding=2), nn.ReLU(), nn.Conv1d(c, c, 5, padding=2))
             for _ in range(config.lip_blocks)
         )
-        self.norm = nn.GroupNorm(1, c)
+        self.norm = ChannelNorm(c)  # a mouth must not depend on the line's length
         self.lips = nn.Conv1d(c, 2 * LIPS, 1)
-        self.features = nn.Conv1d(c, config.features, 1)
 
-    def forward(self, vec: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, D, T) → lips (B, T, L, 2) in inter-ocular units, features (B, T, F)."""
+    def forward(self, vec: Tensor) -> Tensor:
+        """(B, D, T) → (B, T, L, 2) in inter-ocular distances."""
         x = self.pre(vec)
         for block in self.blocks:
             x = x + block(F.relu(x))
         x = F.relu(self.norm(x))
-        lips = 0.1 * self.lips(x).transpose(1, 2).unflatten(2, (LIPS, 2))
-        return lips, torch.tanh(self.features(x)).transpose(1, 2)
+        lips: Tensor = self.lips(x).transpose(1, 2)
+        return 0.1 * torch.unflatten(lips, 2, (LIPS, 2))
 
 
 class ConvBlock(nn.Module):
-    """Two convolutions; the second is modulated by a condition when there is one."""
+    """Two convolutions."""
 
-    def __init__(self, inputs: int, outputs: int, condition: int = 0) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.norm = nn.GroupNorm(4, outputs)
-        self.modulate = nn.Linear(condition, 2 * outputs) if condition else None
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) → (B, outputs, H, W)."""
         h = self.norm(self.second(F.leaky_relu(self.first(x), 0.1)))
-        if self.modulate is not None:
-            gain, shift = self.modulate(condition)[..., None, None].chunk(2, 1)
-            h = h * (1 + gain) + shift
         return F.leaky_relu(h, 0.1)
 
 
 class UNet(nn.Module):
     """Halves the picture between levels and comes back with skip connections."""
 
-    def __init__(
-        self, inputs: int, outputs: int, channels: tuple[int, ...], condition: int = 0
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, channels: tuple[int, ...]) -> None:
         super().__init__()
         widths = (inputs, *channels)
-        self.down = nn.ModuleList(
-            ConvBlock(a, b, condition) for a, b in zip(widths, channels, strict=False)
-        )
+        self.down = nn.ModuleList(ConvBlock(a, b) for a, b in zip(widths, channels, strict=False))
         self.up = nn.ModuleList(
-            ConvBlock(a + b, a, condition)
-            for a, b in zip(channels[-2::-1], channels[:0:-1], strict=True)
+            ConvBlock(a + b, a) for a, b in zip(channels[-2::-1], channels[:0:-1], strict=True)
         )
         self.out = nn.Conv2d(channels[0], outputs, 3, padding=1)
         nn.init.normal_(self.out.weight, 0, 1e-3)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) → (B, outputs, H, W)."""
         kept = []
         for i, block in enumerate(self.down):
-            x = block(F.avg_pool2d(x, 2) if i else x, condition)
+            x = block(F.avg_pool2d(x, 2) if i else x)
             kept.append(x)
         for block, skip in zip(self.up, kept[-2::-1], strict=True):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = block(torch.cat((x, skip), 1), condition)
+            x = block(torch.cat((x, skip), 1))
         out: Tensor = self.out(x)
         return out
 
@@ -152,8 +140,8 @@ class LatentsToFace(nn.Module):
         self.config = config
         self.lips = LipHead(config)
         self.flow = UNet(13, 3, config.flow_channels)
-        self.paint = UNet(10, 3, config.paint_channels, config.features)
-        self.nearness = nn.Parameter(torch.tensor(3.0))
+        self.paint = UNet(10, 3, config.paint_channels)
+        self.nearness = nn.Parameter(torch.tensor(8.0))
 
     def forward(self, target: Target, exemplars: Exemplars) -> Mouth:
         """One new mouth a target frame; see Mouth."""
@@ -163,10 +151,11 @@ class LatentsToFace(nn.Module):
         hidden = target.image * (1 - target.mask)
         drawn = fills(target.shape, size)  # (B, 3, S, S)
         flow, weights = self._fields(target, hidden, drawn, exemplars)
-        gathered = sample(exemplars.images.flatten(0, 1), flow.flatten(0, 1)).unflatten(0, (b, k))
+        gathered = sample(exemplars.images.flatten(0, 1), flow.flatten(0, 1))
+        gathered = torch.unflatten(gathered, 0, (b, k))
         blend = (gathered * weights[:, :, None]).sum(1)  # (B, 3, S, S)
         paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
-        residual = 0.5 * torch.tanh(self.paint(paint_input, target.features).float())
+        residual = 0.5 * torch.tanh(self.paint(paint_input).float())
         inside = target.mask * (blend + residual)
         return Mouth(flow, weights, residual, hidden + inside)
 
@@ -191,19 +180,18 @@ class LatentsToFace(nn.Module):
         facts = torch.stack((distance, gap), 2).flatten(0, 1)[..., None, None] * 10
         facts = facts.expand(-1, -1, half, half)
         out = self.flow(torch.cat((warped, ours, their_fill, facts), 1)).float()
-        refined = base + 0.1 * torch.tanh(out[:, :2]).unflatten(0, (b, k))
-        logits = out[:, 2].unflatten(0, (b, k)) * 4
+        refined = base + 0.1 * torch.unflatten(torch.tanh(out[:, :2]), 0, (b, k))
+        logits = torch.unflatten(out[:, 2], 0, (b, k)) * 4
         logits = logits - self.nearness * 10 * distance[..., None, None]
-        flow = _enlarged(refined.flatten(0, 1), size).unflatten(0, (b, k))
+        logits = logits.masked_fill(exemplars.banned[..., None, None], -1e4)
+        flow = torch.unflatten(_enlarged(refined.flatten(0, 1), size), 0, (b, k))
         return flow, _enlarged(logits, size).softmax(1)
 
     @torch.inference_mode()
-    def lip_shapes(self, vec: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
-        """vec (T, D) at times (N,) s → lips (N, L, 2) relative to rest, features (N, F)."""
-        lips, features = self.lips(vec.T[None])
-        return at_times(lips[0].flatten(1), times).unflatten(1, (LIPS, 2)), at_times(
-            features[0], times
-        )
+    def lip_shapes(self, vec: Tensor, times: Tensor) -> Tensor:
+        """vec (T, D) at times (N,) s → lips (N, L, 2) relative to rest."""
+        shapes = at_times(self.lips(vec.T[None])[0].flatten(1), times)
+        return torch.unflatten(shapes, 1, (LIPS, 2))
 
 
 def at_times(rows: Tensor, times: Tensor) -> Tensor:
@@ -218,7 +206,7 @@ def render(mouth: Mouth, exemplars: Tensor, size: int) -> Tensor:
     """The mouth at any resolution: exemplars (B, K, 3, R, R) → (B, 3, size, size) in 0–1."""
     b, k = exemplars.shape[:2]
     flow = _enlarged(mouth.flow.flatten(0, 1), size)
-    gathered = sample(exemplars.flatten(0, 1), flow).unflatten(0, (b, k))
+    gathered = torch.unflatten(sample(exemplars.flatten(0, 1), flow), 0, (b, k))
     weights = _enlarged(mouth.weights, size)
     residual = _enlarged(mouth.residual, size)
     return ((gathered * weights[:, :, None]).sum(1) + residual).clamp(0, 1)

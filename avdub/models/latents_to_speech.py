@@ -1,8 +1,8 @@
 """LatentsToSpeech: latents, F0 and a voice to 16 kHz speech.
 
-The base family's decoder is a source-filter model (neural source-filter, Wang et al. 2019; filters in
-the STFT domain): a band-limited pulse train at F0 and white noise, each shaped by a log filter that
-the network predicts 200 times a second.
+The base family's decoder is a source-filter model (neural source-filter, Wang et al. 2019; filters
+in the STFT domain): a band-limited pulse train at F0 and white noise, each shaped by a log filter
+that the network predicts 200 times a second.
 """
 
 from dataclasses import dataclass, field
@@ -99,8 +99,8 @@ class LatentsToSpeech(nn.Module):
 def pulse_train(log_f0: Tensor) -> Tensor:
     """Band-limited pulses of unit power at F0, zero where unvoiced: (B, n) → (B, 80n).
 
-    Closed form of sum(cos(k·phase), k = 1..K) with K the harmonics under Nyquist (Dirichlet kernel),
-    scaled by sqrt(2 / K).
+    Closed form of sum(cos(k·phase), k = 1..K) with K the harmonics under Nyquist (Dirichlet
+    kernel), scaled by sqrt(2 / K).
     """
     with torch.no_grad():
         is_voiced = log_f0 > 0

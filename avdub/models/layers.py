@@ -31,7 +31,7 @@ class ChannelNorm(nn.Module):
 
 
 class WaveNet(nn.Module):
-    """Gated residual convolutions with a global condition (van den Oord et al. 2016, as in VITS)."""
+    """Gated residual convolutions with a global condition (van den Oord et al. 2016; VITS)."""
 
     def __init__(self, channels: int, kernel: int, layers: int, condition: int) -> None:
         super().__init__()
@@ -56,7 +56,8 @@ class WaveNet(nn.Module):
             a, b = (conv(x) + condition).chunk(2, 1)
             h = mix(torch.tanh(a) * torch.sigmoid(b))
             if h.shape[1] == self.channels:
-                return (out + h) * mask
+                last: Tensor = (out + h) * mask
+                return last
             x = (x + h[:, : self.channels]) * mask
             out = out + h[:, self.channels :]
         return out * mask
@@ -126,7 +127,7 @@ class RelativeEncoder(nn.Module):
 
 
 class DiTBlock(nn.Module):
-    """Attention and convolution modulated by a condition, zero at the start (Peebles & Xie 2022)."""
+    """Attention and convolution modulated by a condition, zero at first (Peebles & Xie 2022)."""
 
     def __init__(self, channels: int, heads: int, filters: int, kernel: int = 5) -> None:
         super().__init__()
@@ -155,7 +156,8 @@ class DiTBlock(nn.Module):
         x = x + gate_a * self.proj(mixed.transpose(1, 2).flatten(2)) * row_mask
         h = ((self.norm2(x) * (1 + scale_b) + shift_b) * row_mask).transpose(1, 2)
         h = self.fc2(F.gelu(self.fc1(h), approximate="tanh") * mask)  # (B, C, T)
-        return (x.transpose(1, 2) + gate_b.transpose(1, 2) * h) * mask
+        out: Tensor = (x.transpose(1, 2) + gate_b.transpose(1, 2) * h) * mask
+        return out
 
 
 class CouplingFlow(nn.Module):
@@ -165,11 +167,11 @@ class CouplingFlow(nn.Module):
         self, channels: int, hidden: int, heads: int, flows: int, blocks: int, style: int
     ) -> None:
         super().__init__()
-        self.half = channels // 2
+        moved = channels // 2
         self.condition = nn.Sequential(nn.Linear(style, 2 * hidden), nn.SiLU())
         self.to_hidden = nn.Linear(2 * hidden, hidden)
-        self.pre = nn.ModuleList(nn.Conv1d(self.half, hidden, 1) for _ in range(flows))
-        self.post = nn.ModuleList(nn.Conv1d(hidden, self.half, 1) for _ in range(flows))
+        self.pre = nn.ModuleList(nn.Conv1d(moved, hidden, 1) for _ in range(flows))
+        self.post = nn.ModuleList(nn.Conv1d(hidden, moved, 1) for _ in range(flows))
         self.blocks = nn.ModuleList(
             nn.ModuleList(DiTBlock(hidden, heads, 4 * hidden) for _ in range(blocks))
             for _ in range(flows)
@@ -187,7 +189,7 @@ class CouplingFlow(nn.Module):
         for i in reversed(order) if reverse else order:
             if reverse:
                 x = x.flip(1)
-            kept, moved = x.split(self.half, 1)
+            kept, moved = x.chunk(2, 1)
             h = self.pre[i](kept) * mask
             for block in self.blocks[i]:  # type: ignore[attr-defined]
                 h = block(h, mask, condition)
@@ -199,7 +201,7 @@ class CouplingFlow(nn.Module):
 
 
 class ConvNeXt(nn.Module):
-    """Depthwise convolution and a pointwise pair with a global condition (Liu et al. 2022, Vocos)."""
+    """Depthwise convolution and a pointwise pair with a global condition (ConvNeXt; Vocos)."""
 
     def __init__(self, channels: int, condition: int, kernel: int = 7, expand: int = 3) -> None:
         super().__init__()
@@ -215,4 +217,5 @@ class ConvNeXt(nn.Module):
         gain, shift = self.modulate(style)[:, None].chunk(2, 2)  # (B, 1, C)
         h = self.norm(self.depthwise(x).transpose(1, 2)) * (1 + gain) + shift  # (B, T, C)
         h = self.narrow(F.relu(self.wide(h)).square())
-        return x + (h * self.scale).transpose(1, 2)
+        out: Tensor = x + (h * self.scale).transpose(1, 2)
+        return out

@@ -60,7 +60,9 @@ class Stft(nn.Module):
 class LogMel(nn.Module):
     """Natural-log mel spectrogram, floor 1e-5: 80 bands at 100 frames/s by default."""
 
-    def __init__(self, n_mels: int = 80, n_fft: int = 640, hop: int = 160, rate: int = 16_000) -> None:
+    def __init__(
+        self, n_mels: int = 80, n_fft: int = 640, hop: int = 160, rate: int = 16_000
+    ) -> None:
         super().__init__()
         self.stft = Stft(n_fft, hop)
         self.register_buffer("mel", mel_filters(n_mels, n_fft, rate, 0, rate / 2), persistent=False)

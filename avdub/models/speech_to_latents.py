@@ -1,8 +1,8 @@
 """SpeechToLatents: speech to the joint representation, a wav2vec 2.0 encoder.
 
-The `base` family is a small w2v-BERT 2.0 (arXiv 2312.05187): wav2vec 2.0's encoder on log-mel instead
-of raw samples, which learns many times faster on a CPU. Its last hidden state, standardised per
-channel, is the latent sequence: 320 samples are one step.
+The `base` family is a small w2v-BERT 2.0 (arXiv 2312.05187): wav2vec 2.0's encoder on log-mel
+instead of raw samples, which learns many times faster on a CPU. Its last hidden state, standardised
+per channel, is the latent sequence: 320 samples are one step.
 """
 
 from dataclasses import dataclass
@@ -94,4 +94,4 @@ def stacked_mel(log_mel: LogMel, wav: Tensor) -> Tensor:
     """(B, 320T) → standardised log-mel (B, T, 160): two frames of 10 ms a step."""
     mel = F.pad(log_mel(wav)[..., 1:-1], (1, 0), mode="replicate")  # centres stay inside
     mel = (mel - MEL_MEAN) / MEL_SPREAD  # (B, 80, 2T)
-    return mel.unflatten(2, (-1, MELS_PER_STEP)).permute(0, 2, 3, 1).flatten(2)
+    return torch.unflatten(mel, 2, (-1, MELS_PER_STEP)).permute(0, 2, 3, 1).flatten(2)

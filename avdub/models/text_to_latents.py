@@ -1,8 +1,8 @@
 """TextToLatents: text and a voice to the joint representation (HierSpeech++ section 3.2, TTV).
 
 A conditional VAE: text encoder → prior, posterior of the true latents, coupling flow between them,
-latent decoder, pitch predictor, durations. `forward` is for training and also decodes from the prior
-mean, so that the path of inference itself is trained; `predict` is inference.
+latent decoder, pitch predictor, durations. `forward` is for training and also decodes from the
+prior mean, so that the path of inference itself is trained; `predict` is inference.
 """
 
 from dataclasses import dataclass, field
@@ -27,8 +27,8 @@ class TextToLatentsConfig:
 
     symbols: int = len(SYMBOLS)
     latents: int = 256
-    channels: int = 192
-    filter_channels: int = 512
+    channels: int = 160
+    filter_channels: int = 448
     heads: int = 2
     text_layers: int = 4
     posterior_layers: int = 4
@@ -92,7 +92,8 @@ class DurationPredictor(nn.Module):
         x = x + self.cond(style)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = x + norm(torch.relu(conv(x * mask)))
-        return (self.out(x) * mask)[:, 0]
+        out: Tensor = self.out(x) * mask
+        return out[:, 0]
 
 
 class PitchPredictor(nn.Module):
@@ -101,17 +102,21 @@ class PitchPredictor(nn.Module):
     def __init__(self, inputs: int, channels: int, style: int) -> None:
         super().__init__()
         self.pre = nn.Conv1d(inputs, channels, 7, padding=3)
-        self.body = WaveNet(channels, 5, 4, style)
-        self.up = nn.Conv1d(channels, channels * F0_PER_STEP, 1)
-        self.fine = nn.Conv1d(channels, channels, 9, padding=4)
-        self.out = nn.Conv1d(channels, 1, 9, padding=4)
+        self.body = WaveNet(channels, 5, 3, style)
+        fine = max(1, channels // 2)
+        self.up = nn.Conv1d(channels, fine * F0_PER_STEP, 1)
+        self.fine = nn.Conv1d(fine, fine, 9, padding=4)
+        self.out = nn.Conv1d(fine, 1, 9, padding=4)
 
     def forward(self, x: Tensor, mask: Tensor, style: Tensor) -> Tensor:
         """(B, inputs, T) → (B, 4T)."""
         h = self.body(self.pre(x) * mask, mask, style)
         h = self.up(h).unflatten(1, (-1, F0_PER_STEP)).transpose(2, 3).flatten(2)  # (B, C, 4T)
-        h = h + torch.relu(self.fine(h))
-        return 5 * self.out(torch.relu(h))[:, 0]
+        fine_mask = mask.repeat_interleave(F0_PER_STEP, 2)
+        h = h * fine_mask
+        h = (h + torch.relu(self.fine(h))) * fine_mask
+        out: Tensor = self.out(torch.relu(h))
+        return 5 * out[:, 0]
 
 
 class TextToLatents(nn.Module):
@@ -133,7 +138,7 @@ class TextToLatents(nn.Module):
         self.pitch = PitchPredictor(config.latents + c, c, style)
         self.durations = DurationPredictor(c, style)
 
-    def forward(  # noqa: PLR0913 - one teacher-forced batch has this many parts
+    def forward(
         self,
         tokens: Tensor,
         n_tokens: Tensor,
@@ -142,7 +147,7 @@ class TextToLatents(nn.Module):
         style: Tensor,
         noise: Tensor,
     ) -> TextToLatentsOutput:
-        """tokens (B, P), durations (B, P) steps, vec (B, D, T), style (B, G, 1), noise (B, C, T)."""
+        """tokens and durations (B, P), vec (B, D, T), style (B, G, 1), noise (B, C, T)."""
         assert tokens.shape == durations.shape, "every symbol needs a duration"
         token_mask = length_mask(n_tokens, tokens.shape[1])
         mask = length_mask(durations.sum(1), vec.shape[2])

@@ -13,8 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from avdub.faces.crop import ANCHOR_POINTS, Placement, crop, match_colour, mouth_mask, paste, place
-from avdub.faces.crop import points_in
+from avdub.faces.crop import (
+    ANCHOR_POINTS,
+    Placement,
+    crop,
+    match_colour,
+    mouth_mask,
+    paste,
+    place,
+    points_in,
+)
 from avdub.faces.lips import SHAPE_POINTS, Floats, lip_shape, opening, to_frame
 from avdub.faces.track import FaceTrack, yaw
 from avdub.latents import Latents
@@ -56,12 +64,11 @@ class Actor:
 
 @dataclass(frozen=True)
 class Drive:
-    """A segment's mouth: wanted lips (N, L, 2) relative to rest and features (N, F) for `frames`."""
+    """A segment's mouth for `frames`: wanted lips (N, L, 2) relative to rest."""
 
     track: int
     frames: Span
     lips: Floats
-    features: Tensor
 
 
 def drive(
@@ -69,9 +76,8 @@ def drive(
 ) -> Drive:
     """Lips for `frames`, whose times are seconds from the latents' start."""
     at = torch.tensor([float(t) for t in times], dtype=torch.float64)
-    lips, features = model.lip_shapes(latents.vec, at)
     assert latents.seconds * STEP_RATE >= 1, "no latents to drive a mouth with"
-    return Drive(track, frames, lips.numpy(), features)
+    return Drive(track, frames, model.lip_shapes(latents.vec, at).numpy())
 
 
 def meet_actor(info: MediaInfo, track: FaceTrack, template: Floats, size: int) -> Actor:
@@ -100,9 +106,7 @@ def meet_actor(info: MediaInfo, track: FaceTrack, template: Floats, size: int) -
     )
 
 
-def choose_exemplars(
-    gaps: Floats, yaws: Floats, usable: NDArray[np.intp]
-) -> NDArray[np.intp]:
+def choose_exemplars(gaps: Floats, yaws: Floats, usable: NDArray[np.intp]) -> NDArray[np.intp]:
     """K frames whose openings are spread over the usable range, each near the usual pose."""
     order = usable[np.argsort(gaps[usable], kind="stable")]
     straight = np.abs(yaws - np.median(yaws[usable]))
@@ -195,9 +199,8 @@ class Animator:
             torch.from_numpy(np.stack(masks))[:, None],
             _points(on_head, squares),
             _points(landmarks[:, STILL_POINTS], squares),
-            torch.stack([d.features[n - d.frames.start] for n, d in wanted]),
         )
-        patches = self._patches(actor, target)
+        patches = self._patches(actor, target, [n for n, _ in wanted])
         for i, (n, d) in enumerate(wanted):
             strength = float(self.strength[id(d)][n - d.frames.start])
             mask = mouth_mask(landmarks[i], squares[i], actor.size)
@@ -208,12 +211,14 @@ class Animator:
             self.painted += 1
 
     @torch.inference_mode()
-    def _patches(self, actor: Actor, target: Target) -> NDArray[np.float32]:
+    def _patches(self, actor: Actor, target: Target, frames: Sequence[int]) -> NDArray[np.float32]:
         """(N, R, R, 3) in 0–255."""
         n = len(target.image)
-        exemplars = Exemplars(
-            *(t.expand(n, *t.shape) for t in (actor.images, actor.shapes, actor.still))
+        images, shapes, still = (
+            t.expand(n, *t.shape) for t in (actor.images, actor.shapes, actor.still)
         )
+        banned = torch.tensor([[own == frame for own in actor.chosen] for frame in frames])
+        exemplars = Exemplars(images, shapes, still, banned)
         with torch.autocast("cpu", torch.bfloat16):
             mouth = self.model(target, exemplars)
         native = actor.native.expand(n, *actor.native.shape)
@@ -224,6 +229,7 @@ class Animator:
 def _shifted(values: Floats, by: int) -> Floats:
     """`values` moved by whole places, 0 beyond the ends."""
     out = np.zeros_like(values)
+    by = int(np.clip(by, -len(values), len(values)))
     if by >= 0:
         out[by:] = values[: len(values) - by]
     else:

@@ -10,6 +10,7 @@ from avdub.media.video import FrameReader
 from avdub.media.writer import FrameWriter
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import read_segments
+from avdub.pipeline.report import DubReport
 from avdub.pipeline.run import dub
 from avdub.progress import Progress, silent
 from avdub.timeline import Span
@@ -23,7 +24,7 @@ def dub_cut(
     options: DubOptions | None = None,
     progress: Progress = silent,
     margin_s: float = 1.0,
-) -> tuple[Path, Path]:
+) -> tuple[Path, Path, DubReport]:
     """Segment `index` with `margin_s` around it, before and after dubbing, as files in `folder`."""
     options = replace(options or DubOptions(), segments=frozenset({index}), overwrite=True)
     info = probe(video)
@@ -42,8 +43,8 @@ def dub_cut(
         segment, index=1, start_ms=max(0, segment.start_ms - offset), end_ms=segment.end_ms - offset
     )
     write_srt([moved], cue)
-    dub(before, cue, after, replace(options, segments=None), progress)
-    return before, after
+    report = dub(before, cue, after, replace(options, segments=None), progress)
+    return before, after, report
 
 
 def _copy_part(info: MediaInfo, span: Span, path: Path) -> None:

@@ -1,8 +1,8 @@
 """Job to latents, fitted to its slot: the only place where timing is decided.
 
-Natural length if it fits, else predicted durations scaled within a set range, pauses and vowels more
-than consonants; beyond the range the line is reported, never garbled. After this nothing may change
-time.
+Natural length if it fits, else predicted durations scaled within a set range, pauses and vowels
+more than consonants; beyond the range the line is reported, never garbled. After this nothing may
+change time.
 """
 
 import re
@@ -21,7 +21,7 @@ LONGEST_CHUNK = 180  # symbols the text model sees at once
 EDGE_STEPS = 3  # silence kept before the first and after the last sound of a tight line
 NOISE = 0.2  # of the prior (HierSpeech++ uses 0.333)
 PAUSE_GIVE, VOWEL_GIVE, CONSONANT_GIVE = 1.0, 0.9, 0.55  # how much each kind yields when scaled
-LEAST = 0.35  # no symbol shrinks below this share of itself
+LEAST = 0.35  # no symbol shrinks below this share of itself while the slot allows it
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,10 @@ def encode(model: TextToLatents, line: Line, fit: Fit, style: Tensor, seed: int)
 
 
 def _scaled(durations: Tensor, symbols: str, target: float) -> Tensor:
-    """Durations that add up to `target`, each kind of symbol giving way by its share (bisection)."""
+    """Durations adding up to `target`, each kind of symbol giving way by its share (bisection)."""
+    least = float(durations.sum()) * LEAST
+    if target <= least:
+        return durations * (LEAST * target / least)
     give = torch.tensor([_give(s) for s in symbols], dtype=torch.float64)
     low, high = -1.0 / LEAST, 1.0 / CONSONANT_GIVE
 

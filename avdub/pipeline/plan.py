@@ -152,9 +152,7 @@ def read_segments(
     path = subtitles or find_subtitles(info.path, options.language)
     if path.suffix.lower() == ".txt":
         speech = detect_speech(iter_audio(info.path, info))
-        segments = spread_transcript(
-            read_transcript(path), speech or [(0.0, float(info.end))]
-        )
+        segments = spread_transcript(read_transcript(path), speech or [(0.0, float(info.end))])
         warnings: list[str] = []
     else:
         segments, warnings = read_subtitles(path)
@@ -203,9 +201,7 @@ def _frames(
     info: MediaInfo, spans: Sequence[Span], progress: Progress
 ) -> Iterator[tuple[Span, Iterator[NDArray[np.uint8]]]]:
     total = sum(map(len, spans))
-    everything = (
-        (span, frame) for span in spans for frame in FrameReader(info, span)
-    )
+    everything = ((span, frame) for span in spans for frame in FrameReader(info, span))
     watched = iter(progress(everything, "faces", total))
     for span in spans:
         yield span, (next(watched)[1].image for _ in span.range())
@@ -246,7 +242,7 @@ def _energy(info: MediaInfo) -> NDArray[np.float32] | None:
     return np.asarray(sums / np.maximum(np.diff(edges), 1), np.float32)
 
 
-def _job(  # noqa: PLR0913 - everything known of a segment comes together here
+def _job(
     info: MediaInfo,
     segment: Segment,
     line: Line | None,
@@ -266,7 +262,7 @@ def _job(  # noqa: PLR0913 - everything known of a segment comes together here
     elif rate_for(line, len(slot)) > 1 and rate_for(line, len(room)) <= options.max_rate:
         needed = slot.start + int(np.ceil(line.natural_steps))
         steps = Span(slot.start, min(room.end, max(slot.end, needed)))
-    if line is not None and rate_for(line, len(steps)) > options.max_rate:
+    if line is not None and (not len(steps) or rate_for(line, len(steps)) > options.max_rate):
         problem = (
             f"too long: {line.natural_s:.1f} s of speech for {len(slot) / STEP_RATE:.1f} s, "
             f"at most {options.max_rate:g} times faster is allowed"

@@ -182,13 +182,9 @@ def _animator(plan: Plan, voiced: dict[int, Voiced], weights: Weights) -> Animat
             max(each.job.frames.start, on.frames.start), min(each.job.frames.end, on.frames.end)
         )
         first = inside.start - each.job.frames.start
-        drives.append(
-            drive(model, each.latents, on.id, inside, times[first : first + len(inside)])
-        )
+        drives.append(drive(model, each.latents, on.id, inside, times[first : first + len(inside)]))
     size = model.config.size
-    actors = {
-        d.track: meet_actor(plan.info, plan.tracks[d.track], template, size) for d in drives
-    }
+    actors = {d.track: meet_actor(plan.info, plan.tracks[d.track], template, size) for d in drives}
     return Animator(model, template, actors, drives, plan.info.rate)
 
 
@@ -210,9 +206,7 @@ def _write(
         info = replace(info, audio=_new_track(info))
     with FrameReader(plan.info) as reader:
         frames = progress(reader, "picture", len(info.frame_times))
-        pictures = (
-            animator.animate(frames) if animator else ((f.time, f.image) for f in frames)
-        )
+        pictures = animator.animate(frames) if animator else ((f.time, f.image) for f in frames)
         write_dub(info, output, pictures, sound, options.crf)
 
 
@@ -260,4 +254,3 @@ def peak_rss_mb() -> float:
     """Largest resident memory of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
-

@@ -90,18 +90,20 @@ def _mixed(block: Waveform, span: Span, overlays: Sequence[Overlay], duck_db: fl
         first, last = max(each.span.start, span.start), min(each.span.end, span.end)
         here = slice(first - span.start, last - span.start)
         there = slice(first - each.span.start, last - each.span.start)
-        ducked[here] = np.minimum(ducked[here], _ducking(len(each.span), block.rate, duck_db)[there])
+        curve = _ducking(len(each.span), block.rate, duck_db)
+        ducked[here] = np.minimum(ducked[here], curve[there])
         added[here] += each.speech.samples[there, 0]
         touched[here] = True
     mixed = block.samples * ducked[:, None] + added[:, None] * _share(block.channels)
-    return Waveform(np.where(touched[:, None], _bent(mixed), block.samples), block.rate)
+    out = np.where(touched[:, None], _bent(mixed), block.samples)
+    return Waveform(out, block.rate)
 
 
 def _share(channels: int) -> Samples:
     """Where speech goes: every channel of mono and stereo, the centre of 5.1 and 7.1."""
     if channels < 5:
         return np.ones(channels, np.float32)
-    return (np.arange(channels) == 2).astype(np.float32)
+    return np.asarray(np.arange(channels) == 2, np.float32)
 
 
 def _ducking(n_samples: int, rate: int, duck_db: float) -> Samples:

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -11,8 +12,10 @@ from avdub.errors import InputError
 from avdub.faces.lips import Floats, load_template
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
-from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+
+if TYPE_CHECKING:
+    from avdub.models.speech_to_latents import SpeechToLatents
 
 
 class Weights:
@@ -26,7 +29,10 @@ class Weights:
         return load_module(self._file("text_to_latents"), TextToLatents, TextToLatentsConfig)
 
     @cached_property
-    def speech_to_latents(self) -> SpeechToLatents:
+    def speech_to_latents(self) -> "SpeechToLatents":
+        # transformers takes two seconds to import, and dubbing does not listen
+        from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
+
         return load_module(self._file("speech_to_latents"), SpeechToLatents, SpeechToLatentsConfig)
 
     @cached_property

@@ -26,6 +26,7 @@ from avdub.media.video import Frame, FrameReader
 from avdub.media.writer import codecs_for
 from avdub.pipeline.cut import dub_cut
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.report import DubReport
 from avdub.progress import Progress, silent
 from avdub.timeline import boundary
 
@@ -45,8 +46,8 @@ def preview(
     segment: int,
     options: DubOptions,
     progress: Progress = silent,
-) -> Path:
-    """Dub `segment` (1-based) with a second around it and compose the clip; returns its path.
+) -> tuple[Path, DubReport]:
+    """Dub `segment` (1-based) with a second around it and compose the clip.
 
     Raises InputError, before any work, where the output cannot be written or there is no such
     segment.
@@ -57,9 +58,9 @@ def preview(
     check_output(output, video, options.overwrite)
     caption = segment_text(video, subtitles, segment, options.language)
     with tempfile.TemporaryDirectory(prefix="avdub-") as folder:
-        before, after = dub_cut(video, subtitles, segment, Path(folder), options, progress)
+        before, after, report = dub_cut(video, subtitles, segment, Path(folder), options, progress)
         compose(before, after, caption, output, progress)
-    return output
+    return output, report
 
 
 def segment_text(video: Path, subtitles: Path | None, segment: int, language: str) -> str:

@@ -1,0 +1,1 @@
+"""Training recipes and the preparation of their data. Never imported by inference."""

@@ -1,7 +1,7 @@
 """Prepared speech: many utterances in a few flat arrays, read by memory map.
 
-A pack is a folder: `index.jsonl` (one line an utterance) and raw arrays that share offsets in latent
-steps: `audio.i16` (320 a step), `f0.f16` (4 a step), `teacher.f16` and `latents.f16` (rows).
+A pack is a folder: `index.jsonl` (one line an utterance) and raw arrays that share offsets in
+latent steps: `audio.i16` (320 a step), `f0.f16` (4 a step), `teacher.f16` and `latents.f16` (rows).
 """
 
 import json
@@ -72,7 +72,7 @@ class SpeechPack:
             self._cut(name, np.float16, width, entry, start, steps).astype(np.float32)
         )
 
-    def _cut(  # noqa: PLR0913 - a slice of a typed array has this many coordinates
+    def _cut(
         self,
         name: str,
         dtype: type[np.generic],

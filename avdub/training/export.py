@@ -45,7 +45,9 @@ class Description:
 
 
 TEACHERS = {
-    "heart": Description("en-US", "female", "warm and clear, the best trained", "hibari-tts", APACHE),
+    "heart": Description(
+        "en-US", "female", "warm and clear, the best trained", "hibari-tts", APACHE
+    ),
     "michael": Description("en-US", "male", "calm, low", "Kokoro-82M am_michael", APACHE),
     "fenrir": Description("en-US", "male", "lively", "Kokoro-82M am_fenrir", APACHE),
     "bella": Description("en-US", "female", "bright", "Kokoro-82M af_bella", APACHE),
@@ -54,9 +56,7 @@ TEACHERS = {
 }
 
 
-def export_voices(
-    packs: Sequence[Path], names: Sequence[str], folder: Path, seed: int = 0
-) -> None:
+def export_voices(packs: Sequence[Path], names: Sequence[str], folder: Path, seed: int = 0) -> None:
     """Average style vectors of `names` over cuts of their speech, into `folder`."""
     text = load_module(folder / "text_to_latents.safetensors", TextToLatents, TextToLatentsConfig)
     speech = load_module(
@@ -78,9 +78,7 @@ def export_voices(
                 for use, model in (("text", text), ("speech", speech))
             }
         about = TEACHERS[name]
-        voice = Voice(
-            name, about.language, about.gender, about.text, about.origin, about.licence
-        )
+        voice = Voice(name, about.language, about.gender, about.text, about.origin, about.licence)
         found[name] = (voice, styles)
     save_voices(folder, found)
 
@@ -88,5 +86,3 @@ def export_voices(
 def finish(folder: Path) -> None:
     """Write the manifest of a model folder."""
     write_manifest(folder, LICENCES)
-
-

@@ -1,7 +1,7 @@
 """Batches of faces: a frame to paint, exemplars of the same clip, both disturbed alike.
 
-Augmentation widens the one training face: photometric (gain, gamma, tint), geometric (affine, flip),
-and masks drawn for another frame's jaw, so that a mask does not give the answer away.
+Augmentation widens the one training face: photometric (gain, gamma, tint), geometric (affine,
+flip), and masks drawn for another frame's jaw, so that a mask does not give the answer away.
 """
 
 from collections.abc import Sequence
@@ -119,18 +119,20 @@ def _augmented(
     size = config.size
     theta = matrix.flatten(0, 1)
     grid = F.affine_grid(theta, [n * images, 3, size, size], align_corners=False)
-    pictures = F.grid_sample(
+    moved = F.grid_sample(
         pictures.flatten(0, 1), grid, padding_mode="reflection", align_corners=False
-    ).unflatten(0, (n, images))
+    )
+    pictures = torch.unflatten(moved, 0, (n, images))
     first = F.affine_grid(matrix[:, 0], [n, 1, size, size], align_corners=False)
     masks = F.grid_sample(masks, first, align_corners=False)
     points, still = _moved(points, matrix), _moved(still, matrix)
-    features = torch.zeros(n, config.features)
     real = pictures[:, 0]
     drawn = fills(points[:, 0], size)
     lips = F.max_pool2d(drawn[:, :1], 5, 1, 2)
-    target = Target(real, masks, points[:, 0], still[:, 0], features)
-    exemplars = Exemplars(pictures[:, 1:], points[:, 1:], still[:, 1:])
+    target = Target(real, masks, points[:, 0], still[:, 0])
+    exemplars = Exemplars(
+        pictures[:, 1:], points[:, 1:], still[:, 1:], torch.zeros(n, images - 1, dtype=torch.bool)
+    )
     return FaceBatch(target, exemplars, real, lips)
 
 

@@ -1,5 +1,5 @@
-"""Recipes: LatentsToFace. First the generator learns to paint from real lip shapes, then the lip head
-learns shapes from latents, in two stages.
+"""Recipes: LatentsToFace. First the generator learns to paint from real lip shapes, then the lip
+head learns shapes from latents, in two stages.
 
 Stage 1 hears the clip's own sound (real latents); stage 2 hears what TextToLatents predicts for the
 clip's words at the clip's timing. The stage is the name of the latents array, nothing else.
@@ -33,7 +33,7 @@ class PaintRecipe:
         ("mouth", 1.0),
         ("edges", 1.0),
         ("warp", 0.5),
-        ("choice", 0.01),
+        ("choice", 0.02),
     )
 
 
@@ -49,7 +49,7 @@ class LipRecipe:
 def train_painter(
     packs: Sequence[Path], template: Floats, folder: Path, recipe: PaintRecipe
 ) -> LatentsToFace:
-    """Stage 0: paint real frames from their real lip shapes; features are zero."""
+    """Stage 0: paint real frames from their real lip shapes."""
     clips = Clips(packs, template)
     model = LatentsToFace(recipe.model)
     model.lips.requires_grad_(False)
@@ -117,14 +117,14 @@ class Head(nn.Module):
 def lip_losses(
     lips: nn.Module, sources: Sequence[tuple[Tensor, Tensor, Tensor]], generator: torch.Generator
 ) -> Losses:
-    """Shape, its speed and its opening over whole clips; (vec (T, D), times (N,), lips (N, L, 2))."""
+    """Shape, speed and opening over whole clips: vec (T, D), times (N,), lips (N, L, 2) each."""
     longest = max(len(vec) for vec, _, _ in sources)
     vec = torch.stack([F.pad(v.T, (0, longest - len(v))) for v, _, _ in sources])
     vec = vec + 0.1 * torch.randn(vec.shape, generator=generator)
-    shapes = lips(vec)[0].flatten(2).float()  # (B, T, 2L)
+    shapes = lips(vec).flatten(2).float()  # (B, T, 2L)
     parts: dict[str, list[Tensor]] = {"shape": [], "speed": [], "opening": []}
     for rows, (_, times, real) in zip(shapes, sources, strict=True):
-        made = at_times(rows, times).unflatten(1, (-1, 2))
+        made = torch.unflatten(at_times(rows, times), 1, (-1, 2))
         parts["shape"].append((made - real)[:, :40].abs().mean() + (made - real).abs().mean())
         parts["speed"].append((made.diff(dim=0) - real.diff(dim=0)).abs().mean() * 2)
         parts["opening"].append((_gap(made) - _gap(real)).abs().mean())

@@ -130,4 +130,3 @@ def _predicted(
     vec = text_model.teacher_forced(batch.tokens, batch.n_tokens, batch.durations, style)[0]
     rows = [vec[i, :, c.start : c.start + steps] for i, c in enumerate(cuts)]
     return torch.stack([F.pad(r, (0, steps - r.shape[1])) for r in rows])
-

@@ -103,7 +103,7 @@ def train(run: Run, step: Callable[[torch.Generator], Losses]) -> dict[str, floa
             losses = step(run.generator)
         total = sum((run.weights[k] * v for k, v in losses.items()), torch.zeros(()))
         run.optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        torch.autograd.backward(total)
         norm = nn.utils.clip_grad_norm_(run.module.parameters(), config.clip)
         if torch.isfinite(norm):
             run.optimizer.step()

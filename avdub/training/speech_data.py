@@ -71,7 +71,7 @@ def voice_mels(wavs: Sequence[Tensor], log_mel: LogMel) -> tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class TextBatch:
-    """Whole utterances: tokens (B, P), n_tokens (B,), durations (B, P), vec (B, D, T), f0 (B, 4T)."""
+    """Whole utterances: tokens and durations (B, P), n_tokens (B,), vec (B, D, T), f0 (B, 4T)."""
 
     tokens: Tensor
     n_tokens: Tensor
@@ -97,7 +97,9 @@ def text_batch(items: Sequence[tuple[SpeechPack, Entry]], width: int) -> TextBat
     )
 
 
-def write_latents(model: SpeechToLatents, packs: Sequence[Path], progress: Progress = silent) -> None:
+def write_latents(
+    model: SpeechToLatents, packs: Sequence[Path], progress: Progress = silent
+) -> None:
     """Add `latents.f16` to packs."""
     model.eval()
     for folder in packs:

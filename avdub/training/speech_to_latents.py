@@ -1,7 +1,7 @@
 """Recipe: a small Wav2Vec2 learns Whisper-base's hidden states, phonemes (CTC) and log-mel.
 
-Clean teacher features, disturbed sound: gain, a random tilt filter and noise, so that the latents hear
-through microphones. Losses: `teacher` (L1 on standardised features), `ctc`, `mel`.
+Clean teacher features, disturbed sound: gain, a random tilt filter and noise, so that the latents
+hear through microphones. Losses: `teacher` (L1 on standardised features), `ctc`, `mel`.
 """
 
 from collections.abc import Sequence
@@ -51,6 +51,8 @@ class Student(nn.Module):
         self.mel = nn.Linear(config.channels, MELS * MELS_PER_STEP)
         self.register_buffer("teacher_mean", torch.zeros(TEACHER_CHANNELS))
         self.register_buffer("teacher_std", torch.ones(TEACHER_CHANNELS))
+        self.teacher_mean: Tensor
+        self.teacher_std: Tensor
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def train_speech_to_latents(packs: Sequence[Path], folder: Path, recipe: Recipe)
 
     def step(generator: torch.Generator) -> Losses:
         picks = torch.multinomial(chances, recipe.train.batch, True, generator=generator)
-        cuts = [_cut(*items[i], recipe.steps_cut, generator) for i in picks.tolist()]
+        picked = [items[int(i)] for i in picks]
+        cuts = [_cut(pack, entry, recipe.steps_cut, generator) for pack, entry in picked]
         return losses(student, cuts, recipe.steps_cut, generator)
 
     train(run, step)

@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Utterance:
-    """One line of `metadata.jsonl`. `durations_s` has one entry a phoneme symbol plus both edges."""
+    """One line of `metadata.jsonl`. `durations_s` has one entry a phoneme and one for each edge."""
 
     id: str
     speaker: str
@@ -80,7 +80,8 @@ class KokoroTeacher:
         pack, model = folder / f"{voice}.bin", folder / "kokoro-v1.0.int8.onnx"
         for file in (pack, model):
             if not file.is_file():
-                raise InputError(f"{file} is missing", "join the model parts and copy the voice packs there")
+                hint = "join the model parts and copy the voice packs there"
+                raise InputError(f"{file} is missing", hint)
         self.voice, self.british = voice.split("_")[1], voice.startswith("b")
         self.styles = np.fromfile(pack, np.float32).reshape(-1, 1, 256)
         self.ids = Hibari().ids

@@ -16,6 +16,7 @@ from avdub.models.layers import length_mask
 from avdub.models.spectral import LogMel
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig, normalised_error
 from avdub.timeline import F0_PER_STEP
+from avdub.training.data import Entry, SpeechPack
 from avdub.training.loop import Losses, Run, TrainConfig, train
 from avdub.training.speech_data import Utterances, open_utterances, text_batch, voice_mels
 
@@ -58,16 +59,13 @@ def losses(
     trainee: Trainee, data: Utterances, recipe: Recipe, generator: torch.Generator
 ) -> Losses:
     """Named losses of one batch of whole utterances."""
-    picked = data.pick(2 * recipe.train.batch, generator)
-    items = [i for i in picked if i[1].steps <= recipe.longest][: recipe.train.batch]
+    items = similar(data, recipe, generator)
     batch = text_batch(items, recipe.model.latents)
     samples = [data.sample_of(e.speaker, generator) for _, e in items]
     style = trainee.text.voice(*voice_mels(samples, trainee.log_mel))
     shape = (len(items), recipe.model.channels, batch.vec.shape[2])
     noise = torch.randn(shape, generator=generator)
-    out = trainee.text(
-        batch.tokens, batch.n_tokens, batch.durations, batch.vec, style, noise
-    )
+    out = trainee.text(batch.tokens, batch.n_tokens, batch.durations, batch.vec, style, noise)
     f0_mask = out.mask.repeat_interleave(F0_PER_STEP, 2)
     token_mask = length_mask(batch.n_tokens, batch.tokens.shape[1])[:, 0]
     wanted = torch.log1p(batch.durations.float())
@@ -79,3 +77,14 @@ def losses(
         "f0": normalised_error(out.log_f0[:, None], batch.f0[:, None], f0_mask),
         "duration": (duration * token_mask).sum() / token_mask.sum(),
     }
+
+
+def similar(
+    data: Utterances, recipe: Recipe, generator: torch.Generator
+) -> list[tuple[SpeechPack, Entry]]:
+    """A batch of utterances of like length, so that little of it is padding."""
+    n = recipe.train.batch
+    picked = [i for i in data.pick(6 * n, generator) if i[1].steps <= recipe.longest]
+    picked.sort(key=lambda item: item[1].steps)
+    start = int(torch.randint(max(1, len(picked) - n + 1), (), generator=generator))
+    return picked[start : start + n]

@@ -40,7 +40,8 @@ class WhisperFeatures(nn.Module):
         self.window: Tensor
 
     def get(self, name: str) -> Tensor:
-        return self.weights[name.replace("/", "__")]
+        weight: Tensor = self.weights[name.replace("/", "__")]
+        return weight
 
     def log_mel(self, wav: Tensor) -> Tensor:
         """(B, S) → (B, 80, S // 160), Whisper's scaling."""
@@ -69,8 +70,9 @@ class WhisperFeatures(nn.Module):
     def _layer(self, x: Tensor, at: str) -> Tensor:
         h = self._norm(x, f"{at}/self_attention")
         q, k, v = self._linear(h, f"{at}/self_attention/linear_0").chunk(3, -1)
-        heads = [t.unflatten(-1, (HEADS, -1)).transpose(1, 2) for t in (q, k, v)]
-        mixed = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+        heads = [torch.unflatten(t, -1, (HEADS, -1)).transpose(1, 2) for t in (q, k, v)]
+        mixed = F.scaled_dot_product_attention(heads[0], heads[1], heads[2])
+        mixed = mixed.transpose(1, 2).flatten(2)
         x = x + self._linear(mixed, f"{at}/self_attention/linear_1")
         h = F.gelu(self._linear(self._norm(x, f"{at}/ffn"), f"{at}/ffn/linear_0"))
         return x + self._linear(h, f"{at}/ffn/linear_1")

@@ -51,7 +51,7 @@ def test_an_existing_output_needs_permission(info: MediaInfo, tmp_path: Path) ->
     (tmp_path / "out.mp4").touch()
     with pytest.raises(InputError, match="already exists") as caught:
         check_output(tmp_path / "out.mp4", info.path, overwrite=False)
-    assert "--overwrite" in caught.value.hint
+    assert "--force" in caught.value.hint
     check_output(tmp_path / "out.mp4", info.path, overwrite=True)
 
 

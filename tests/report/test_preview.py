@@ -14,6 +14,7 @@ from avdub.media.video import Frame, read_frames
 from avdub.media.waveform import loudness
 from avdub.pipeline.cut import dub_cut
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.report import DubReport
 from avdub.progress import Progress
 from avdub.report import preview as module
 from avdub.report.preview import Shown, compose, draw_text, pane_size, preview, segment_text
@@ -111,10 +112,11 @@ class Cutter:
         folder: Path,
         options: DubOptions,
         progress: Progress,
-    ) -> tuple[Path, Path]:
+    ) -> tuple[Path, Path, DubReport]:
         self.calls.append((video, subtitles, index, folder, options))
         names = (folder / "before.mp4", folder / "after.mp4")
-        return make_clip(names[0]), make_clip(names[1], audio=make_tone(0.4))
+        report = DubReport(names[1], 1, 1.0, ())
+        return make_clip(names[0]), make_clip(names[1], audio=make_tone(0.4)), report
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ def test_the_stand_in_is_called_like_the_pipeline() -> None:
 
 
 def test_a_preview_lies_beside_the_video_and_its_cuts_are_gone(video: Path, cutter: Cutter) -> None:
-    made = preview(video, None, None, 2, DubOptions())
+    made, _ = preview(video, None, None, 2, DubOptions())
     assert made == video.with_name("a b.preview-2.mp4")
     assert probe(made).width == 128
     ((*asked, folder, options),) = cutter.calls

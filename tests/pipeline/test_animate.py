@@ -1,0 +1,244 @@
+"""Exemplars, fades and which frames are painted, on a real face with an untrained painter."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avdub.faces.detect import make_detector
+from avdub.faces.lips import Floats, load_template
+from avdub.faces.track import FaceTrack, Tracker
+from avdub.latents import Latents
+from avdub.media.probe import MediaInfo, probe
+from avdub.media.video import Frame, FrameReader
+from avdub.pipeline.animate import (
+    BATCH,
+    Actor,
+    Animator,
+    Drive,
+    K,
+    choose_exemplars,
+    drive,
+    meet_actor,
+)
+from avdub.timeline import Span
+from tests.conftest import FACES
+from tests.models.made import noise
+from tests.tiny import make_latents_to_face
+
+RATE = Fraction(25)
+SIZE = make_latents_to_face().config.size
+
+
+@pytest.fixture(scope="module")
+def info(face_clip: Path) -> MediaInfo:
+    return probe(face_clip)
+
+
+@pytest.fixture(scope="module")
+def frames(info: MediaInfo) -> list[Frame]:
+    with FrameReader(info) as reader:
+        return list(reader)
+
+
+@pytest.fixture(scope="module")
+def track(frames: list[Frame]) -> FaceTrack:
+    tracker = Tracker(make_detector(FACES), 25)
+    for frame in frames:
+        tracker.feed(frame.index, frame.image)
+    (track,) = tracker.finish()
+    return track
+
+
+@pytest.fixture(scope="module")
+def template() -> Floats:
+    return load_template(FACES)
+
+
+@pytest.fixture(scope="module")
+def actor(info: MediaInfo, track: FaceTrack, template: Floats) -> Actor:
+    return meet_actor(info, track, template, SIZE)
+
+
+def make_drive(start: int, end: int, track: int = 0) -> Drive:
+    n = end - start
+    lips = np.tile(np.float32([0, 0.05]), (n, 57, 1))
+    return Drive(track, Span(start, end), lips, torch.zeros(n, 4))
+
+
+def hiding(track: FaceTrack, hidden: range, why: str = "gap") -> FaceTrack:
+    """The track with some frames that must not be painted."""
+    reason = tuple(why if n in hidden else "" for n in track.frames.range())
+    return replace(track, reason=reason, visible=np.array([not word for word in reason]))
+
+
+def make_animator(actor: Actor, template: Floats, *drives: Drive) -> Animator:
+    return Animator(make_latents_to_face(), template, {0: actor}, drives, RATE)
+
+
+def changed(animator: Animator, frames: list[Frame]) -> list[int]:
+    made = list(animator.animate(frames))
+    assert [time for time, _ in made] == [frame.time for frame in frames]
+    return [
+        frame.index
+        for frame, (_, image) in zip(frames, made, strict=True)
+        if not np.array_equal(image, frame.image)
+    ]
+
+
+@given(st.integers(1, 80), st.integers(0, 99))
+def test_exemplars_are_usable_frames(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    usable = np.sort(rng.choice(100, n, replace=False))
+    picked = choose_exemplars(rng.random(100), rng.random(100), usable)
+    assert len(picked) == K
+    assert set(picked) <= set(usable)
+    assert len(set(picked)) == min(K, n)
+
+
+def test_exemplars_are_spread_over_the_openings() -> None:
+    gaps = np.random.default_rng(0).permutation(np.linspace(0, 1, 60)).astype(np.float32)
+    picked = gaps[choose_exemplars(gaps, np.zeros(60, np.float32), np.arange(60))]
+    np.testing.assert_array_equal(np.floor(picked * K).clip(max=K - 1), np.arange(K))
+
+
+def test_exemplars_have_the_usual_pose() -> None:
+    yaws = np.where(np.arange(60) % 5 == 0, 10.0, 40.0).astype(np.float32)
+    yaws[:40] = 10
+    gaps = np.linspace(0, 1, 60, dtype=np.float32)
+    assert (yaws[choose_exemplars(gaps, yaws, np.arange(60))] == 10).all()
+
+
+def test_an_actor_is_met_at_the_videos_own_resolution(actor: Actor, track: FaceTrack) -> None:
+    assert actor.images.shape == (K, 3, SIZE, SIZE)
+    side = max(actor.placement(n).side_px for n in actor.chosen)
+    assert abs(actor.size - side) <= 1
+    assert actor.shapes.shape == (K, 57, 2)
+    assert ((actor.shapes[:, :40] > 0) & (actor.shapes[:, :40] < 1)).all()
+    assert len(actor.placements) == len(track.frames)
+
+
+def test_an_actor_without_a_usable_exemplar_there_is_not_taken_from_hidden_frames(
+    info: MediaInfo, track: FaceTrack, template: Floats
+) -> None:
+    actor = meet_actor(info, hiding(track, range(20)), template, SIZE)
+    assert min(actor.chosen) >= 20
+
+
+def test_lips_are_driven_at_the_frames_times() -> None:
+    model, latents = make_latents_to_face(), Latents(noise(50, 16), torch.zeros(200))
+    times = [Fraction(2 * n + 1, 100) for n in range(10)]  # the middles of steps
+    made = drive(model, latents, 3, Span(5, 15), times)
+    assert (made.track, made.frames) == (3, Span(5, 15))
+    wanted, _ = model.lips(latents.vec.T[None])
+    np.testing.assert_allclose(made.lips, wanted[0, :10].detach(), atol=1e-5)
+
+
+def test_only_driven_frames_change(actor: Actor, template: Floats, frames: list[Frame]) -> None:
+    animator = make_animator(actor, template, make_drive(10, 30))
+    assert changed(animator, frames) == list(range(10, 30))
+    assert animator.painted == 20
+
+
+def test_only_the_mouth_changes(actor: Actor, template: Floats, frames: list[Frame]) -> None:
+    animator = make_animator(actor, template, make_drive(10, 30))
+    painted = dict(zip(range(50), animator.animate(frames), strict=True))[20][1]
+    rows, columns, _ = np.nonzero(painted != frames[20].image)
+    mouth = actor.track.landmarks[20]
+    assert rows.min() > mouth[195, 1]  # below the bridge of the nose
+    assert mouth[234, 0] < columns.min() < columns.max() < mouth[454, 0]  # between the cheeks
+
+
+def test_the_input_pictures_stay_as_they_were(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    before = [frame.image.copy() for frame in frames]
+    list(make_animator(actor, template, make_drive(0, 50)).animate(frames))
+    assert all(np.array_equal(a, f.image) for a, f in zip(before, frames, strict=True))
+
+
+def test_frames_that_must_not_be_painted_pass_through(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    shy = replace(actor, track=hiding(actor.track, range(18, 23), "profile"))
+    animator = make_animator(shy, template, make_drive(10, 30))
+    assert changed(animator, frames) == [*range(10, 18), *range(23, 30)]
+
+
+def test_the_patch_fades_in_and_out(actor: Actor, template: Floats) -> None:
+    shy = replace(actor, track=hiding(actor.track, range(20, 22)))
+    each = make_drive(10, 30)
+    strength = make_animator(shy, template, each).strength[id(each)]
+    assert strength.shape == (20,)
+    np.testing.assert_allclose(strength[:4], [0.5, 1, 1, 1])
+    np.testing.assert_allclose(strength[8:14], [1, 0.5, 0, 0, 0.5, 1])
+    np.testing.assert_allclose(strength[-2:], [1, 0.5])
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.sampled_from([24, 25, 50, 60]))
+def test_strength_is_zero_exactly_where_not_paintable(may: list[bool], rate: int) -> None:
+    n = len(may)
+    track = FaceTrack(
+        id=0,
+        frames=Span(5, 5 + n),
+        landmarks=np.zeros((n, 468, 3), np.float32),
+        box=np.zeros((n, 4), np.float32),
+        visible=np.array(may),
+        reason=tuple("" if each else "tiny" for each in may),
+        shot=0,
+    )
+    empty = torch.zeros(0)
+    actor = Actor(track, (), np.zeros((57, 2), np.float32), (), empty, empty, empty, empty)
+    each = make_drive(5, 5 + n)
+    animator = Animator(
+        make_latents_to_face(), np.zeros(0, np.float32), {0: actor}, [each], Fraction(rate)
+    )
+    strength = animator.strength[id(each)]
+    assert ((strength > 0) == np.array(may)).all()
+    assert strength.max() <= 1
+    # it never jumps by more than a step of the fade, the ends of the drive included
+    padded = np.concatenate([[0], strength, [0]])
+    assert np.abs(np.diff(padded)).max() <= 1 / animator.fade_frames + 1e-6
+
+
+def test_what_stays_unpainted_is_told(actor: Actor, template: Floats) -> None:
+    def told(hidden: range, span: Span) -> str:
+        shy = replace(actor, track=hiding(actor.track, hidden, "occluded"))
+        return make_animator(shy, template, make_drive(10, 30)).unpainted(0, span)
+
+    assert told(range(0), Span(10, 30)) == ""
+    assert told(range(10, 14), Span(10, 30)) == "16 of 20 frames painted: occluded"
+    assert told(range(10, 30), Span(10, 30)) == "no frame painted: occluded"
+    assert told(range(0), Span(40, 60)) == "10 of 20 frames painted: cut"
+
+
+def test_where_drives_overlap_the_later_one_shows(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    early, late = make_drive(10, 30), make_drive(20, 40)
+    late = replace(late, lips=-late.lips)
+    both = list(make_animator(actor, template, early, late).animate(frames))
+    alone = list(make_animator(actor, template, late).animate(frames))
+    assert np.array_equal(both[25][1], alone[25][1])
+
+
+@pytest.mark.parametrize("n", [1, BATCH - 1, BATCH, BATCH + 1])
+def test_frames_come_in_order_whatever_their_number(
+    n: int, actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    animator = make_animator(actor, template, make_drive(0, 50))
+    assert changed(animator, frames[:n]) == list(range(n))
+
+
+def test_the_same_drive_paints_the_same(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    once, again = (
+        list(make_animator(actor, template, make_drive(10, 30)).animate(frames)) for _ in "ab"
+    )
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(once, again, strict=True))

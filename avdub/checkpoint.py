@@ -162,6 +162,7 @@ def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, str]) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     save_file(tensors, temporary, header)
+    temporary.chmod(0o644)  # safetensors makes files that only their owner may read
     temporary.replace(path)
 
 

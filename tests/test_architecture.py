@@ -34,6 +34,8 @@ DOORS = {
     "swift_f0": {"pitch.py"},
     "onnx": {"training/teacher.py"},
     "ray": {"jobs/batch.py"},
+    "faster_whisper": {"evaluation/speech.py"},
+    "speechmos": {"evaluation/speech.py"},
 }
 
 

@@ -25,7 +25,7 @@ from avdub.media.waveform import silence
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.report import DubReport, SegmentReport
 
-COMMANDS = ("dub", "preview", "plan", "speak", "voices", "doctor", "demo", "train")
+COMMANDS = ("dub", "preview", "plan", "speak", "voices", "doctor", "demo", "train", "eval")
 SEGMENT = SegmentReport(
     1, 0.5, 2.0, "Hello [b]you[/b].", "heart", "dubbed", natural_s=1.4, rate=0.93, face=0
 )

@@ -17,6 +17,7 @@ from avdub.media.audio import read_sound
 from avdub.media.waveform import Waveform, resample
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.run import speak_text
+from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
 from avdub.timeline import SAMPLE_RATE
 
@@ -116,13 +117,14 @@ def spoken_lines(
     With `seconds` every line is asked to take that long; without, it is judged at its natural
     length and said a second time, faster, to see whether an asked length is met.
     """
+    weights = Weights(options.weights)
     for line in lines:
-        sound = speak_text(line, options, seconds)
+        sound = speak_text(line, options, seconds, weights)
         if seconds is not None:
             yield Spoken(options.voice, line, sound, seconds, sound.seconds)
             continue
         asked = round(sound.seconds / FIT_RATE, 3)
-        again = speak_text(line, options, asked)
+        again = speak_text(line, options, asked, weights)
         yield Spoken(options.voice, line, sound, asked, again.seconds)
 
 

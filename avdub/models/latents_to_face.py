@@ -38,12 +38,14 @@ class LatentsToFaceConfig:
 
 class Exemplars(NamedTuple):
     """K frames of the person: images (B, K, 3, S, S) in 0–1, lip shapes (B, K, L, 2) and still mesh
-    points (B, K, A, 2) in the unit square; `banned` (B, K) is true for the frame being edited."""
+    points (B, K, A, 2) in the unit square; `banned` (B, K) is true for the frame being edited.
+    `inner` (B, K, 1, S/2, S/2), the inside of their lips, may be drawn once for many frames."""
 
     images: Tensor
     shapes: Tensor
     still: Tensor
     banned: Tensor
+    inner: Tensor | None = None
 
 
 class Target(NamedTuple):
@@ -155,7 +157,7 @@ class LatentsToFace(nn.Module):
         gathered = torch.unflatten(gathered, 0, (b, k))
         blend = (gathered * weights[:, :, None]).sum(1)  # (B, 3, S, S)
         paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
-        residual = 0.5 * torch.tanh(self.paint(paint_input).float())
+        residual = 0.25 * torch.tanh(self.paint(paint_input).float())
         inside = target.mask * (blend + residual)
         return Mouth(flow, weights, residual, hidden + inside)
 
@@ -171,8 +173,10 @@ class LatentsToFace(nn.Module):
         base = interpolated_flow(wanted, theirs, half)  # (B, K, 2, S/2, S/2)
         small = F.interpolate(exemplars.images.flatten(0, 1), scale_factor=0.5, mode="area")
         warped = sample(small, base.flatten(0, 1))
-        their_fill = fills(exemplars.shapes.flatten(0, 1), half)[:, 1:2]
-        their_fill = sample(their_fill, base.flatten(0, 1))
+        inner = exemplars.inner
+        if inner is None:
+            inner = inner_lips(exemplars.shapes, half)
+        their_fill = sample(inner.flatten(0, 1), base.flatten(0, 1))
         ours = torch.cat((hidden, target.mask, drawn), 1)
         ours = F.interpolate(ours, scale_factor=0.5, mode="area").repeat_interleave(k, 0)
         distance = (theirs - wanted[:, None])[:, :, :40].norm(dim=3).mean(2)  # (B, K)
@@ -202,8 +206,24 @@ def at_times(rows: Tensor, times: Tensor) -> Tensor:
     return torch.lerp(rows[low], rows[high], (where - low).to(rows.dtype)[:, None])
 
 
-def render(mouth: Mouth, exemplars: Tensor, size: int) -> Tensor:
-    """The mouth at any resolution: exemplars (B, K, 3, R, R) → (B, 3, size, size) in 0–1."""
+def inner_lips(shapes: Tensor, size: int) -> Tensor:
+    """Inside of the lips of shapes (B, K, L, 2) → (B, K, 1, size, size)."""
+    drawn = fills(shapes.flatten(0, 1), size)[:, 1:2]
+    return torch.unflatten(drawn, 0, shapes.shape[:2])
+
+
+def render(mouth: Mouth, exemplars: Tensor, size: int, keep: int = 3) -> Tensor:
+    """The mouth at any resolution: exemplars (B, K, 3, R, R) → (B, 3, size, size) in 0–1.
+
+    Only the `keep` exemplars a frame takes most from are gathered.
+    """
+    keep = min(keep, exemplars.shape[1])
+    chosen = mouth.weights.mean((2, 3)).topk(keep, 1).indices
+    rows = torch.arange(len(chosen))[:, None]
+    weights = mouth.weights[rows, chosen]
+    weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
+    mouth = Mouth(mouth.flow[rows, chosen], weights, mouth.residual, mouth.image)
+    exemplars = exemplars[rows, chosen]
     b, k = exemplars.shape[:2]
     flow = _enlarged(mouth.flow.flatten(0, 1), size)
     gathered = torch.unflatten(sample(exemplars.flatten(0, 1), flow), 0, (b, k))

@@ -28,7 +28,7 @@ from avdub.faces.track import FaceTrack, yaw
 from avdub.latents import Latents
 from avdub.media.probe import MediaInfo
 from avdub.media.video import Frame, read_frames
-from avdub.models.latents_to_face import Exemplars, LatentsToFace, Target, render
+from avdub.models.latents_to_face import Exemplars, LatentsToFace, Target, inner_lips, render
 from avdub.timeline import STEP_RATE, Span
 
 Image = NDArray[np.uint8]
@@ -53,6 +53,7 @@ class Actor:
     native: Tensor  # (K, 3, R, R)
     shapes: Tensor  # (K, L, 2) in the unit square
     still: Tensor  # (K, A, 2)
+    inner: Tensor  # (K, 1, S/2, S/2)
 
     @property
     def size(self) -> int:
@@ -94,6 +95,7 @@ def meet_actor(info: MediaInfo, track: FaceTrack, template: Floats, size: int) -
     native_size = int(np.clip(round(side), size, LARGEST))
     images = [pictures[start + int(i)] for i in chosen]
     squares = [placements[int(i)] for i in chosen]
+    exemplar_shapes = _points(track.landmarks[chosen][:, SHAPE_POINTS], squares)
     return Actor(
         track,
         placements,
@@ -101,8 +103,9 @@ def meet_actor(info: MediaInfo, track: FaceTrack, template: Floats, size: int) -
         tuple(start + int(i) for i in chosen),
         _stack([crop(a, b, size) for a, b in zip(images, squares, strict=True)]),
         _stack([crop(a, b, native_size) for a, b in zip(images, squares, strict=True)]),
-        _points(track.landmarks[chosen][:, SHAPE_POINTS], squares),
+        exemplar_shapes,
         _points(track.landmarks[chosen][:, STILL_POINTS], squares),
+        inner_lips(exemplar_shapes[None], size // 2)[0],
     )
 
 
@@ -214,11 +217,11 @@ class Animator:
     def _patches(self, actor: Actor, target: Target, frames: Sequence[int]) -> NDArray[np.float32]:
         """(N, R, R, 3) in 0–255."""
         n = len(target.image)
-        images, shapes, still = (
-            t.expand(n, *t.shape) for t in (actor.images, actor.shapes, actor.still)
+        images, shapes, still, inner = (
+            t.expand(n, *t.shape) for t in (actor.images, actor.shapes, actor.still, actor.inner)
         )
         banned = torch.tensor([[own == frame for own in actor.chosen] for frame in frames])
-        exemplars = Exemplars(images, shapes, still, banned)
+        exemplars = Exemplars(images, shapes, still, banned, inner)
         with torch.autocast("cpu", torch.bfloat16):
             mouth = self.model(target, exemplars)
         native = actor.native.expand(n, *actor.native.shape)

@@ -111,14 +111,17 @@ def default_output(info: MediaInfo) -> Path:
 
 
 def speak_text(
-    text: str, options: DubOptions | None = None, seconds: float | None = None
+    text: str,
+    options: DubOptions | None = None,
+    seconds: float | None = None,
+    weights: Weights | None = None,
 ) -> Waveform:
     """`text` in a voice, (S, 1) at 16 kHz; with `seconds` it fills them exactly.
 
     Raises InputError where the text cannot be spoken in so little time.
     """
     options = options or DubOptions()
-    weights = Weights(options.weights)
+    weights = weights or Weights(options.weights)
     style = weights.voice(options.voice)
     said = phonemize(text, options.language)
     if not said:

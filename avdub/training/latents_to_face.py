@@ -34,6 +34,7 @@ class PaintRecipe:
         ("edges", 1.0),
         ("warp", 0.5),
         ("choice", 0.02),
+        ("restraint", 0.2),
     )
 
 
@@ -64,7 +65,7 @@ def train_painter(
 
 
 def paint_losses(model: LatentsToFace, batch: FaceBatch) -> Losses:
-    """Pixels and edges inside the mask, the mouth twice, the warped blend alone, sharp choices."""
+    """Pixels and edges in the mask, the mouth twice, the blend alone, sharp choices, restraint."""
     made = model(batch.target, batch.exemplars)
     mask = batch.target.mask
     error = (made.image - batch.real).abs()
@@ -77,6 +78,7 @@ def paint_losses(model: LatentsToFace, batch: FaceBatch) -> Losses:
         "edges": _inside(_edges(made.image, batch.real), mask),
         "warp": _inside((blend - batch.real).abs(), mask),
         "choice": _inside(entropy, mask),
+        "restraint": made.residual.abs().mean(),  # or it paints blobs where nothing is asked
     }
 
 

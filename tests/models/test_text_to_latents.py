@@ -24,6 +24,7 @@ N_TOKENS = torch.tensor([6, 4])
 DURATIONS = torch.tensor([[2, 3, 4, 1, 5, 3], [3, 4, 2, 1, 0, 0]])
 STEPS = 18
 
+
 @pytest.fixture
 def model() -> TextToLatents:
     return make_text_to_latents()
@@ -66,9 +67,7 @@ def test_padding_a_batch_changes_nothing(model: TextToLatents, style: Tensor) ->
     torch.testing.assert_close(
         both.log_durations[1:, :4], alone.log_durations, atol=1e-4, rtol=1e-4
     )
-    torch.testing.assert_close(
-        both.log_f0[1:, :40], alone.log_f0, atol=1e-4, rtol=1e-4
-    )
+    torch.testing.assert_close(both.log_f0[1:, :40], alone.log_f0, atol=1e-4, rtol=1e-4)
 
 
 def test_every_parameter_learns(model: TextToLatents) -> None:

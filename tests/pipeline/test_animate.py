@@ -68,7 +68,7 @@ def actor(info: MediaInfo, track: FaceTrack, template: Floats) -> Actor:
 def make_drive(start: int, end: int, track: int = 0) -> Drive:
     n = end - start
     lips = np.tile(np.float32([0, 0.05]), (n, 57, 1))
-    return Drive(track, Span(start, end), lips, torch.zeros(n, 4))
+    return Drive(track, Span(start, end), lips)
 
 
 def hiding(track: FaceTrack, hidden: range, why: str = "gap") -> FaceTrack:
@@ -135,7 +135,7 @@ def test_lips_are_driven_at_the_frames_times() -> None:
     times = [Fraction(2 * n + 1, 100) for n in range(10)]  # the middles of steps
     made = drive(model, latents, 3, Span(5, 15), times)
     assert (made.track, made.frames) == (3, Span(5, 15))
-    wanted, _ = model.lips(latents.vec.T[None])
+    wanted = model.lips(latents.vec.T[None])
     np.testing.assert_allclose(made.lips, wanted[0, :10].detach(), atol=1e-5)
 
 
@@ -193,7 +193,7 @@ def test_strength_is_zero_exactly_where_not_paintable(may: list[bool], rate: int
         shot=0,
     )
     empty = torch.zeros(0)
-    actor = Actor(track, (), np.zeros((57, 2), np.float32), (), empty, empty, empty, empty)
+    actor = Actor(track, (), np.zeros((57, 2), np.float32), (), empty, empty, empty, empty, empty)
     each = make_drive(5, 5 + n)
     animator = Animator(
         make_latents_to_face(), np.zeros(0, np.float32), {0: actor}, [each], Fraction(rate)

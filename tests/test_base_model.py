@@ -58,6 +58,7 @@ def test_longer_words_take_longer(weights: Weights) -> None:
 
 
 def test_lips_close_for_bilabials_and_open_for_vowels(weights: Weights) -> None:
+    lead_steps = 4  # the teachers' sounds lead their labels by 75 ms
     import torch
 
     from avdub.faces.lips import opening
@@ -70,10 +71,10 @@ def test_lips_close_for_bilabials_and_open_for_vowels(weights: Weights) -> None:
     times = (torch.arange(len(latents)) + 0.5) / 50
     gaps = opening(weights.latents_to_face.lip_shapes(latents.vec, times).numpy())
     ends = fit.steps.cumsum(0)
-    middles = (ends - fit.steps / 2).long().clamp(max=len(latents) - 1).numpy()
+    middles = (ends - fit.steps / 2 - lead_steps).long().clamp(min=0).numpy()
     kinds = np.array(list(line.symbols))
-    closed, opened = gaps[middles[kinds == "p"]], gaps[middles[np.isin(kinds, list("ɑæə"))]]
-    assert closed.mean() < opened.mean()
+    closed, opened = gaps[middles[kinds == "p"]], gaps[middles[kinds == "ɑ"]]
+    assert closed.max() < 0.75 * opened.min()
 
 
 def test_a_real_face_gets_a_new_mouth_and_nothing_else_changes(
@@ -86,12 +87,12 @@ def test_a_real_face_gets_a_new_mouth_and_nothing_else_changes(
     assert report.exit_code == 0
     assert len(after.frame_times) == len(before.frame_times)
     assert abs(after.end - before.end) <= 1 / before.rate
-    middle = before.timeline.frames(Segment(1, 300, 1500, "x")).range()
-    inside = middle[len(middle) // 2]
-    old, new = (read_frames(i, [0, inside]) for i in (before, after))
+    spoken = list(before.timeline.frames(Segment(1, 300, 1500, "x")).range())
+    old, new = (read_frames(i, [0, *spoken]) for i in (before, after))
     assert psnr(old[0], new[0]) >= 42
-    changed = np.abs(old[inside].astype(int) - new[inside]).max(2) > 24
-    assert 20 < changed.sum() < 0.15 * changed.size
+    changed = [np.abs(old[n].astype(int) - new[n]).max(2) > 16 for n in spoken]
+    assert max(int(c.sum()) for c in changed) > 100
+    assert max(float(c.mean()) for c in changed) < 0.15
     sound = read_audio(output, after)
     assert sound is not None
     assert np.abs(sound.samples).max() > 0.03

@@ -23,11 +23,12 @@ from avdub.faces.crop import (
     place,
     points_in,
 )
-from avdub.faces.lips import SHAPE_POINTS, Floats, lip_shape, opening, to_frame
+from avdub.faces.lips import SHAPE_POINTS, Floats, jaw, lip_shape, opening, to_frame
 from avdub.faces.track import FaceTrack, yaw
 from avdub.latents import Latents
 from avdub.media.probe import MediaInfo
 from avdub.media.video import Frame, read_frames
+from avdub.models.face_fields import JAW
 from avdub.models.latents_to_face import Exemplars, LatentsToFace, Target, inner_lips, render
 from avdub.timeline import STEP_RATE, Span
 
@@ -38,6 +39,7 @@ REST_SHARE = 0.2  # of the frames with the least opening make the rest shape
 FADE_S = 0.08  # the patch fades in and out at the ends of a run of painted frames
 SMOOTH_S = 0.08  # of the square's placement
 BATCH = 8
+KEPT_JAW = 0.75  # of the difference to an own jaw that hangs lower than the wanted one
 STILL_POINTS = ANCHOR_POINTS  # mesh points that keep their place when the mouth changes
 
 
@@ -195,7 +197,8 @@ class Animator:
         landmarks = actor.track.landmarks[[n - first for n, _ in wanted]]
         squares = [actor.placement(n) for n, _ in wanted]
         lips = np.stack([d.lips[n - d.frames.start] for n, d in wanted])
-        on_head = to_frame(actor.rest + lips, landmarks, self.template)
+        wanted_shapes = with_own_jaw(actor.rest + lips, lip_shape(landmarks, self.template))
+        on_head = to_frame(wanted_shapes, landmarks, self.template)
         masks = [mouth_mask(m, p, size) for m, p in zip(landmarks, squares, strict=True)]
         target = Target(
             _stack([crop(pictures[n], p, size) for (n, _), p in zip(wanted, squares, strict=True)]),
@@ -227,6 +230,17 @@ class Animator:
         native = actor.native.expand(n, *actor.native.shape)
         made = render(mouth, native, actor.size)
         return np.asarray(made.permute(0, 2, 3, 1).float().numpy() * 255, np.float32)
+
+
+def with_own_jaw(wanted: Floats, own: Floats) -> Floats:
+    """Wanted lip shapes (N, L, 2) whose jaw gives way to the frame's own where that hangs lower.
+
+    What lies below a chin cannot be painted away, so lifting an open jaw would leave two chins.
+    """
+    result = wanted.copy()
+    share = np.where(jaw(own) > jaw(wanted), KEPT_JAW, 0).astype(np.float32)[:, None, None]
+    result[:, JAW] += share * (own[:, JAW] - wanted[:, JAW])
+    return result
 
 
 def _shifted(values: Floats, by: int) -> Floats:

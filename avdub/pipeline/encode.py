@@ -18,7 +18,9 @@ from avdub.text import EDGE, PAUSES, SYMBOL_IDS, VOWELS
 from avdub.timeline import STEP_RATE
 
 LONGEST_CHUNK = 180  # symbols the text model sees at once
-EDGE_STEPS = 3  # silence kept before the first and after the last sound of a tight line
+# Silence kept before and after a tight line. The teachers' sounds lead their labels by 75 ms, so
+# there must be more of it before.
+START_STEPS, END_STEPS = 5, 1
 NOISE = 0.2  # of the prior (HierSpeech++ uses 0.333)
 PAUSE_GIVE, VOWEL_GIVE, CONSONANT_GIVE = 1.0, 0.9, 0.55  # how much each kind yields when scaled
 LEAST = 0.35  # no symbol shrinks below this share of itself while the slot allows it
@@ -39,7 +41,7 @@ class Line:
     def natural_steps(self) -> float:
         """Length from the first sound to the last, with the short silences kept around them."""
         inner = float(self.durations.sum() - self.durations[0] - self.durations[-1])
-        return inner + 2 * EDGE_STEPS
+        return inner + START_STEPS + END_STEPS
 
     @property
     def natural_s(self) -> float:
@@ -83,8 +85,8 @@ def fit_line(line: Line, slot_steps: int, slowest: float = 1.0) -> Fit:
     """Fill exactly `slot_steps`: compress where the line is longer, else keep it natural (or draw
     it out down to rate `slowest`) and end in silence."""
     durations = line.durations.clone().double()
-    durations[0] = min(float(durations[0]), EDGE_STEPS)
-    durations[-1] = min(float(durations[-1]), EDGE_STEPS)
+    durations[0] = min(float(durations[0]), START_STEPS)
+    durations[-1] = min(float(durations[-1]), END_STEPS)
     natural = float(durations.sum())
     target = min(float(slot_steps), natural / slowest)
     if natural > slot_steps or slowest < 1:

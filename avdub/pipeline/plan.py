@@ -5,6 +5,7 @@ work and is what `avdub plan` prints.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from avdub.errors import InputError
 from avdub.faces.detect import make_detector
 from avdub.faces.speaking import assign
 from avdub.faces.track import FaceTrack, Tracker
+from avdub.media.ahead import read_ahead
 from avdub.media.audio import iter_audio
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.subtitles import (
@@ -202,10 +204,11 @@ def _frames(
 ) -> Iterator[tuple[Span, Iterator[NDArray[np.uint8]]]]:
     total = sum(map(len, spans))
     everything = ((span, frame) for span in spans for frame in FrameReader(info, span))
-    watched = iter(progress(everything, "faces", total))
-    for span in spans:
-        yield span, (next(watched)[1].image for _ in span.range())
-    next(watched, None)
+    with closing(read_ahead(everything)) as ahead:
+        watched = iter(progress(ahead, "faces", total))
+        for span in spans:
+            yield span, (next(watched)[1].image for _ in span.range())
+        next(watched, None)
 
 
 def _watched(info: MediaInfo, segments: Sequence[Segment]) -> list[Span]:

@@ -8,13 +8,14 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from avdub.errors import AvdubError, InputError
 from avdub.latents import Latents
+from avdub.media.ahead import read_ahead
 from avdub.media.audio import iter_audio, read_audio
 from avdub.media.probe import AudioInfo, MediaInfo, probe
 from avdub.media.splice import check_output, write_dub
@@ -207,8 +208,9 @@ def _write(
     elif overlays:
         sound = lay_over(_silence(info), overlays, options.duck_db)
         info = replace(info, audio=_new_track(info))
-    with FrameReader(plan.info) as reader:
-        frames = progress(reader, "picture", len(info.frame_times))
+    # the thread that reads ahead must have ended before its reader is closed
+    with FrameReader(plan.info) as reader, closing(read_ahead(reader)) as ahead:
+        frames = progress(ahead, "picture", len(info.frame_times))
         pictures = animator.animate(frames) if animator else ((f.time, f.image) for f in frames)
         write_dub(info, output, pictures, sound, options.crf)
 

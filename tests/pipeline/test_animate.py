@@ -25,6 +25,7 @@ from avdub.pipeline.animate import (
     choose_exemplars,
     drive,
     meet_actor,
+    with_own_jaw,
 )
 from avdub.timeline import Span
 from tests.conftest import FACES
@@ -242,3 +243,14 @@ def test_the_same_drive_paints_the_same(
         list(make_animator(actor, template, make_drive(10, 30)).animate(frames)) for _ in "ab"
     )
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(once, again, strict=True))
+
+
+def test_a_lower_jaw_of_the_frame_pulls_only_the_wanted_jaw_down() -> None:
+    own = np.zeros((2, 57, 2), np.float32)
+    wanted = own.copy()
+    own[0, 40:, 1] = 0.2  # the first frame's jaw hangs lower, the second's higher
+    own[1, 40:, 1] = -0.2
+    made = with_own_jaw(wanted, own)
+    assert 0.1 < made[0, 40:, 1].min() <= made[0, 40:, 1].max() < 0.2
+    np.testing.assert_array_equal(made[0, :40], wanted[0, :40])
+    np.testing.assert_array_equal(made[1], wanted[1])

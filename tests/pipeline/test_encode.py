@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from avdub.models.text_to_latents import TextToLatents
 from avdub.pipeline.encode import (
-    EDGE_STEPS,
     LONGEST_CHUNK,
+    START_STEPS,
     Line,
     encode,
     fit_line,
@@ -88,7 +88,7 @@ def test_a_line_that_fits_keeps_its_natural_length(inner: list[float]) -> None:
     slot = int(line.natural_steps) + 50
     fit = fit_line(line, slot)
     assert fit.rate == pytest.approx(1)
-    spoken = torch.tensor([min(8.0, EDGE_STEPS), *inner])
+    spoken = torch.tensor([min(8.0, START_STEPS), *inner])
     assert (fit.steps[:-1] - spoken).abs().max() <= 1
 
 

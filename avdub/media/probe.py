@@ -119,12 +119,12 @@ class _Times:
 def _packet_times(container: InputContainer, stream: av.VideoStream) -> _Times | None:
     """Frame times of all shown packets, or None where packets do not say."""
     durations: dict[int, int] = {}
-    n_packets = 0
+    n_packets, newest = 0, None
     try:
         for packet in container.demux(stream):
             if packet.size == 0 or packet.is_discard:
                 continue
-            n_packets += 1
+            n_packets, newest = n_packets + 1, packet.pts
             if packet.pts is not None:
                 durations[packet.pts] = packet.duration or 0
     except FFmpegError:
@@ -132,7 +132,21 @@ def _packet_times(container: InputContainer, stream: av.VideoStream) -> _Times |
     if len(durations) != n_packets or not durations:
         return None
     last = max(durations)
-    return _Times(tuple(sorted(durations)), durations[last])
+    length = durations[last] if newest == last else _left(container, stream, last, durations[last])
+    return _Times(tuple(sorted(durations)), length)
+
+
+def _left(container: InputContainer, stream: av.VideoStream, last: int, said: int) -> int:
+    """Ticks of the frame shown last where others are decoded after it.
+
+    MP4 stores distances in decoding order, so what it says of such a frame is another's length:
+    what the whole file leaves after it is the most it can have.
+    """
+    if not container.duration or stream.time_base is None:
+        return said
+    end = Fraction((container.start_time or 0) + container.duration, av.time_base)
+    left = round(end / stream.time_base) - last
+    return left if 0 < left < 0.9 * said else said  # files round their own length to 1 ms
 
 
 def _decoded_times(path: Path) -> _Times:

@@ -125,14 +125,14 @@ def test_an_exemplar_that_is_the_target_is_chosen(
 def test_frames_of_a_batch_do_not_see_each_other(
     model: LatentsToFace, mouth: Mouth, target: Target, exemplars: Exemplars
 ) -> None:
-    alone = model(Target(*(t[1:] for t in target)), Exemplars(*(t[1:] for t in exemplars)))
+    alone = model(Target(*(t[1:] for t in target)), Exemplars(*(t[1:] for t in exemplars[:4])))
     torch.testing.assert_close(mouth.image[1:], alone.image, atol=1e-5, rtol=1e-5)
 
 
 def test_any_number_of_exemplars_will_do(
     model: LatentsToFace, target: Target, exemplars: Exemplars
 ) -> None:
-    one = model(target, Exemplars(*(t[:, :1] for t in exemplars)))
+    one = model(target, Exemplars(*(t[:, :1] for t in exemplars[:4])))
     torch.testing.assert_close(one.weights, torch.ones(B, 1, S, S))
 
 
@@ -204,5 +204,5 @@ def test_a_recorded_number(model: LatentsToFace, target: Target, exemplars: Exem
     made = model(target, exemplars)
     lips = model.lips(noise(1, 16, 9))
     assert [level(made.image), level(made.residual), level(lips)] == pytest.approx(
-        [0.39814, 0.22282, 0.05392], rel=2e-3
+        [0.44030, 0.11141, 0.05392], rel=2e-3
     )

@@ -26,6 +26,7 @@ MAX_GAP_S = 0.25  # shorter losses are bridged, but not painted
 MIN_TRACK_S = 0.3
 LOOK_EVERY_S = 0.4  # full search for faces while some are followed,
 SEARCH_EVERY_S = 0.12  # ... and while there is none
+DEEP_EVERY = 4  # while some are followed, one search in so many also looks for small faces
 MAX_YAW = 45.0  # degrees
 MIN_EYES = 12.0  # inter-ocular px below which a mouth is not worth painting
 LOOK_SIZE = 12  # pixels a side of the remembered lower faces
@@ -108,6 +109,7 @@ class Tracker:
         self._open: list[_Open] = []
         self._closed: list[_Open] = []
         self._next_look = 0
+        self._n_looks = 0
         self._n_frames = 0
 
     @property
@@ -154,7 +156,9 @@ class Tracker:
 
     def _look(self, index: int, image: Image) -> None:
         """Join what a full search finds to the open tracks, or open new ones."""
-        for found in self._detector.detect(image):
+        self._n_looks += 1
+        brief = bool(self._open) and self._n_looks % DEEP_EVERY != 0
+        for found in self._detector.detect(image, False if brief else None):
             track = _best_match(self._open, found)
             if track is None:
                 track = _Open()

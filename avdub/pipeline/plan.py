@@ -185,7 +185,7 @@ def find_faces(
 ) -> tuple[dict[int, FaceTrack], list[int]]:
     """Follow faces through the dubbed parts (and a margin) → tracks by id, cut frames."""
     spans = _watched(info, segments)
-    detector = make_detector(weights.faces, options.face_backend, threads=2)
+    detector = make_detector(weights.faces, options.face_backend, threads=1)
     tracks: dict[int, FaceTrack] = {}
     cuts: list[int] = []
     for span, frames in _frames(info, spans, progress):

@@ -153,3 +153,17 @@ def test_a_video_without_frames_is_refused(tmp_path: Path) -> None:
         container.start_encoding()
     with pytest.raises(MediaError, match=r"no (frame|picture)"):
         probe(tmp_path / "none.mp4")
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_clip(tmp_path / "locked.mp4")
+
+    def refuse(self: Path, *args: object, **kwargs: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)  # rights do not bind every user who runs tests
+    with pytest.raises(InputError, match=r"locked\.mp4 cannot be read: Permission denied") as error:
+        probe(path)
+    assert "rights" in error.value.hint

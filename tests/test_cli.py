@@ -162,7 +162,7 @@ class TestDub:
     def test_options_reach_the_pipeline(self, pipeline: Pipeline) -> None:
         words = "dub a.mp4 b.srt -o c.mkv --voice bella --segments 1,3-5 -f --crf 12 --seed 3"
         words += " --face-backend insightface --max-rate 1.3 --min-rate 0.8 --device cpu"
-        words += " --duck-db -20 --weights w --language en-gb"
+        words += " --duck-db -20 --model w --language en-gb"
         assert run(*words.split()).exit_code == 0
         options = DubOptions(
             voice="bella",
@@ -175,7 +175,7 @@ class TestDub:
             crf=12,
             seed=3,
             device="cpu",
-            weights=Path("w"),
+            model="w",
             overwrite=True,
         )
         assert pipeline.calls == [(Path("a.mp4"), Path("b.srt"), Path("c.mkv"), options)]

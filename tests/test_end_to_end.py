@@ -26,14 +26,14 @@ DUBBED = [*range(10, 25), *range(30, 43)]
 
 @pytest.fixture
 def options(weights: Path) -> DubOptions:
-    return DubOptions(weights=weights)
+    return DubOptions(model=str(weights))
 
 
 @pytest.fixture(scope="module")
 def dubbed(face_clip: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> DubReport:
     folder = tmp_path_factory.mktemp("dubbed")
     srt = write_srt(folder / "s.srt", *CUES)
-    return dub(face_clip, srt, folder / "out.mp4", DubOptions(weights=weights))
+    return dub(face_clip, srt, folder / "out.mp4", DubOptions(model=str(weights)))
 
 
 def pictures(path: Path) -> np.ndarray:
@@ -211,7 +211,7 @@ def test_a_cue_of_a_frame_or_two_does_no_harm(
 ) -> None:
     clip = make_face_clip(tmp_path / "v.mp4", rate=rate, n_frames=36, audio=make_tone(0.6))
     srt = write_srt(tmp_path / "s.srt", (100, 130, "Hi."), (300, 550, "Hello."))
-    report = dub(clip, srt, tmp_path / "out.mp4", DubOptions(weights=weights, max_rate=50))
+    report = dub(clip, srt, tmp_path / "out.mp4", DubOptions(model=str(weights), max_rate=50))
     assert report.frames == 36
     assert {s.status for s in report.segments} <= {"dubbed", "voice_only"}
 
@@ -257,7 +257,7 @@ def test_an_interrupted_run_leaves_nothing(
 def test_a_failed_run_leaves_the_older_dub(face_clip: Path, tmp_path: Path, weights: Path) -> None:
     (tmp_path / "out.mp4").write_bytes(b"older")
     srt = write_srt(tmp_path / "s.srt", *CUES)
-    over = DubOptions(weights=weights, overwrite=True)
+    over = DubOptions(model=str(weights), overwrite=True)
     with pytest.raises(MediaError):
         dub(face_clip, srt, tmp_path / "out.mp4", over, failing_after(20))
     assert (tmp_path / "out.mp4").read_bytes() == b"older"
@@ -303,7 +303,7 @@ def test_outputs_that_cannot_be_are_refused_before_any_work(
 
 def test_devices_that_are_not_there_are_refused(face_clip: Path, weights: Path) -> None:
     with pytest.raises(InputError, match="unknown device 'abacus'"):
-        dub(face_clip, options=DubOptions(weights=weights, device="abacus"))
+        dub(face_clip, options=DubOptions(model=str(weights), device="abacus"))
 
 
 def test_inputs_are_never_written_to(face_clip: Path, tmp_path: Path, options: DubOptions) -> None:
@@ -341,7 +341,7 @@ def test_spoken_text_takes_its_natural_time(options: DubOptions) -> None:
 
 def test_voices_and_seeds_sound_different(weights: Path) -> None:
     sounds = [
-        speak_text("Hello.", DubOptions(weights=weights, voice=voice, seed=seed), 1.0).samples
+        speak_text("Hello.", DubOptions(model=str(weights), voice=voice, seed=seed), 1.0).samples
         for voice, seed in (("heart", 0), ("michael", 0), ("heart", 1), ("heart", 0))
     ]
     assert np.array_equal(sounds[0], sounds[3])

@@ -12,10 +12,14 @@ from torch import Tensor, nn
 
 from avdub.checkpoint import Voice, save_module, save_voices, write_manifest
 from avdub.media.audio import Waveform
+from avdub.models.hierarchical import HierarchicalConfig
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
+from avdub.models.speech_sr import SpeechSR, SpeechSRConfig
 from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+from avdub.models.voice import VoiceEncoderConfig
+from avdub.text import OFFICIAL
 from tests.make import _add_track, _sound
 
 STYLE = 8  # of VoiceEncoderConfig.tiny()
@@ -77,6 +81,29 @@ def save_tiny_family(folder: Path, faces: Path) -> Path:
     files = [*(f"{name}.safetensors" for name in FILES)]
     files += [f"faces/{file.name}" for file in faces.iterdir()]
     write_manifest(folder, dict.fromkeys(files, "none"))
+    return folder
+
+
+def save_tiny_hierspeechpp(folder: Path) -> Path:
+    """A family as imported ones are: no voices, no faces, latents that no face model knows."""
+    torch.manual_seed(6)
+    voice = VoiceEncoderConfig(80, 16, STYLE, 3, 1, prompt_mel=True)
+    text = TextToLatentsConfig(
+        *(len(OFFICIAL.symbols), 24, 16, 32, 2, 2, 1, 1, 2, 1, voice),
+        stochastic_durations=True,
+        upsampling_pitch=True,
+        classify_symbols=True,
+        front_end=OFFICIAL.name,
+    )
+    speech = LatentsToSpeechConfig(24, voice=voice, hierarchical=HierarchicalConfig.tiny())
+    for module, name in (
+        (TextToLatents(text), "text_to_latents"),
+        (LatentsToSpeech(speech), "latents_to_speech"),
+        (SpeechSR(SpeechSRConfig.tiny()), "speech_sr_24k"),
+    ):
+        save_module(folder / f"{name}.safetensors", module, module.config, "hierspeechpp")
+    names = ("text_to_latents", "latents_to_speech", "speech_sr_24k")
+    write_manifest(folder, {f"{name}.safetensors": "none of the user's business" for name in names})
     return folder
 
 

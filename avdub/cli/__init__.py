@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from avdub.cli import demo, doctor, dub, evaluate, speech, train
+from avdub.cli import demo, doctor, dub, evaluate, models, speech, train
 from avdub.cli.boundary import AvdubGroup
 from avdub.cli.options import Debug, NoColor
 from avdub.cli.screen import show_version
@@ -48,6 +48,7 @@ app.command("speak")(speech.speak_command)
 app.command("voices")(speech.voices_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("demo")(demo.demo_command)
+app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
 app.add_typer(evaluate.app, name="eval")
 

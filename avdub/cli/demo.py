@@ -22,14 +22,14 @@ def demo_command(
     folder: Folder = Path("avdub-demo"),
     voice: opt.Voice = D.voice,
     device: opt.Device = D.device,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     force: opt.Force = D.overwrite,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Make a small clip of a real face with subtitles, and dub it."""
-    options = DubOptions(voice=voice, device=device, weights=weights, overwrite=force)
+    options = DubOptions(voice=voice, device=device, model=model, overwrite=force)
     screen = Screen.of(ctx)
     with working(screen, progress) as shown:
         from avdub.pipeline.run import dub

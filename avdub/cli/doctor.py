@@ -56,14 +56,14 @@ class Check:
 
 def doctor_command(
     ctx: typer.Context,
-    weights: opt.Weights = None,
+    model: opt.Model = opt.DEFAULTS.model,
     device: opt.Device = "auto",
     as_json: opt.Json = False,
     debug: opt.Debug = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Check versions, weights, codecs, disk and devices; exit code 4 if something is missing."""
-    checks = [*_machine(), *_packages(), *_parts(weights, device)]
+    checks = [*_machine(), *_packages(), *_parts(model, device)]
     screen = Screen.of(ctx)
     if as_json:
         screen.print_json({"checks": [asdict(check) for check in checks]})
@@ -115,12 +115,13 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _parts(weights: Path | None, device: str) -> Iterator[Check]:
+def _parts(model: str, device: str) -> Iterator[Check]:
     """Load what a dub loads."""
     yield _tried("video codecs", _codecs)
-    yield _tried("weights", lambda: _weights(weights))
-    yield _tried("voices", lambda: _voices(weights))
-    yield _tried("face models", lambda: _faces(weights))
+    yield _tried("weights", lambda: _weights(model))
+    yield _tried("voices", lambda: _voices(model))
+    yield _tried("text", lambda: _text(model))
+    yield _tried("face models", lambda: _faces(model))
     yield _tried("device", lambda: _device(device))
 
 
@@ -139,26 +140,36 @@ def _codecs() -> str:
     return f"can write {', '.join(CODECS)}"
 
 
-def _weights(folder: Path | None) -> str:
-    from avdub.checkpoint import base_folder, verify
+def _weights(model: str) -> str:
+    from avdub.checkpoint import verify
+    from avdub.pipeline.weights import Weights
 
-    problems = verify(folder or base_folder())
+    folder = Weights(model).folder
+    problems = verify(folder)
     if problems:
         raise WeightsError("; ".join(problems))
-    return f"{folder or base_folder()}, all files verified"
+    return f"{folder}, all files verified"
 
 
-def _voices(folder: Path | None) -> str:
-    from avdub.checkpoint import list_voices
+def _voices(model: str) -> str:
+    from avdub.pipeline.weights import Weights
 
-    return ", ".join(voice.name for voice in list_voices(folder))
+    weights = Weights(model)
+    return f"default {weights.default_voice}; any voice sample"
 
 
-def _faces(folder: Path | None) -> str:
-    from avdub.checkpoint import base_folder
+def _text(model: str) -> str:
+    from avdub.pipeline.weights import Weights
+
+    front_end = Weights(model).front_end
+    return f"front end {front_end.name}: {front_end.phonemize('ready', 'en')}"
+
+
+def _faces(model: str) -> str:
     from avdub.faces.detect import make_detector
+    from avdub.pipeline.weights import Weights
 
-    make_detector((folder or base_folder()) / "faces")
+    make_detector(Weights(model).faces)
     return "face detector and mesh open"
 
 

@@ -38,7 +38,7 @@ def dub_command(
     min_rate: opt.MinRate = D.min_rate,
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
     crf: opt.Crf = D.crf,
     duck_db: opt.DuckDb = D.duck_db,
@@ -63,7 +63,7 @@ def dub_command(
         crf=crf,
         seed=seed,
         device=device,
-        weights=weights,
+        model=model,
         overwrite=force,
     )
     screen = Screen.of(ctx)
@@ -91,7 +91,7 @@ def plan_command(
     max_rate: opt.MaxRate = D.max_rate,
     min_rate: opt.MinRate = D.min_rate,
     device: opt.Device = D.device,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
@@ -107,7 +107,7 @@ def plan_command(
         max_rate=max_rate,
         min_rate=min_rate,
         device=device,
-        weights=weights,
+        model=model,
     )
     raise typer.Exit(_plan(Screen.of(ctx), video, subtitles, options, progress, as_json))
 
@@ -125,7 +125,7 @@ def preview_command(
     min_rate: opt.MinRate = D.min_rate,
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
     crf: opt.Crf = D.crf,
     force: opt.Force = D.overwrite,
@@ -147,7 +147,7 @@ def preview_command(
         crf=crf,
         seed=seed,
         device=device,
-        weights=weights,
+        model=model,
         overwrite=force,
     )
     screen = Screen.of(ctx)

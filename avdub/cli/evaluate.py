@@ -84,7 +84,7 @@ def speech_command(
     limit: Limit = None,
     seconds: Seconds = None,
     seed: opt.Seed = D.seed,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -100,7 +100,8 @@ def speech_command(
         if sounds is not None:
             spoken = [speech.recorded_lines(lines, sounds)]
         else:
-            each = [DubOptions(voice=v, seed=seed, weights=weights) for v in voice or [D.voice]]
+            names: list[str | None] = [*voice] if voice else [None]
+            each = [DubOptions(voice=v, seed=seed, model=model) for v in names]
             spoken = [speech.spoken_lines(lines, options, seconds) for options in each]
         flat = (item for group in spoken for item in group)
         scores = speech.judge(flat, judges, shown, len(lines) * len(spoken))
@@ -117,7 +118,7 @@ def lips_command(
     videos: Videos,
     held_out: HeldOut = False,
     limit: Limit = None,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
@@ -131,7 +132,7 @@ def lips_command(
         from avdub.pipeline.weights import Weights
 
         chosen = _videos(videos, held_out)[:limit]
-        score = measure_lips(chosen, Weights(weights), face_backend.value, shown)
+        score = measure_lips(chosen, Weights(model), face_backend.value, shown)
     if as_json:
         screen.print_json(score.as_json())
     else:
@@ -150,7 +151,7 @@ def dub_command(
     language: opt.Language = D.language,
     max_rate: opt.MaxRate = D.max_rate,
     min_rate: opt.MinRate = D.min_rate,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
@@ -168,7 +169,7 @@ def dub_command(
         face_backend=face_backend.value,
         max_rate=max_rate,
         min_rate=min_rate,
-        weights=weights,
+        model=model,
     )
     screen = Screen.of(ctx)
     with working(screen, progress) as shown:
@@ -188,7 +189,7 @@ def speed_command(
     video: opt.Video,
     subtitles: NeededSubtitles,
     voice: opt.Voice = D.voice,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     long: Long = None,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
@@ -196,7 +197,7 @@ def speed_command(
     no_color: opt.NoColor = False,
 ) -> None:
     """Cold runs of dub, plan, preview and speak: wall time and peak memory of each process."""
-    words = ["--voice", voice, *(["--weights", str(weights)] if weights else [])]
+    words = ["--model", model, *(["--voice", voice] if voice else [])]
     screen = Screen.of(ctx)
     with working(screen, progress) as shown:
         from avdub.evaluation.speed import measure_speed

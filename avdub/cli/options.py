@@ -66,9 +66,14 @@ Output = Annotated[
     ),
 ]
 Voice = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--voice", metavar="NAME", rich_help_panel=MODELS, help="Who speaks; see `avdub voices`."
+        "--voice",
+        metavar="NAME|original|FILE",
+        show_default=False,
+        rich_help_panel=MODELS,
+        help="Who speaks: a name of `avdub voices`, the original speaker, or whoever speaks in a "
+        "sound file. Default: the model's first voice, original where it has none.",
     ),
 ]
 Language = Annotated[
@@ -77,14 +82,13 @@ Language = Annotated[
         "--language", metavar="CODE", rich_help_panel=MODELS, help="Language of the subtitles."
     ),
 ]
-Weights = Annotated[
-    Path | None,
+Model = Annotated[
+    str,
     typer.Option(
-        "--weights",
-        metavar="FOLDER",
-        show_default=False,
+        "--model",
+        metavar="NAME|FOLDER",
         rich_help_panel=MODELS,
-        help="A model folder of your own. Default: the base model inside the package.",
+        help="base, an installed model (see `avdub models list`), or a model folder of your own.",
     ),
 ]
 Device = Annotated[

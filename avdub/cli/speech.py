@@ -48,7 +48,7 @@ def speak_command(
     min_rate: opt.MinRate = D.min_rate,
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
-    weights: opt.Weights = D.weights,
+    model: opt.Model = D.model,
     force: opt.Force = D.overwrite,
     debug: opt.Debug = False,
     no_color: opt.NoColor = False,
@@ -61,7 +61,7 @@ def speak_command(
         min_rate=min_rate,
         device=device,
         seed=seed,
-        weights=weights,
+        model=model,
         overwrite=force,
     )
     screen = Screen.of(ctx)
@@ -81,15 +81,16 @@ def speak_command(
 def voices_command(
     ctx: typer.Context,
     *,
-    weights: opt.Weights = None,
+    model: opt.Model = D.model,
     as_json: opt.Json = False,
     debug: opt.Debug = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """List the voices."""
     from avdub.checkpoint import list_voices
+    from avdub.home import find_model
 
-    voices = list_voices(weights)
+    voices = list_voices(find_model(model))
     screen = Screen.of(ctx)
     if as_json:
         screen.print_json({"voices": [asdict(voice) for voice in voices]})

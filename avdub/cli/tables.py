@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich.table import Table
 from rich.text import Text
 
-from avdub.pipeline.report import DUBBED, FAILED, KEPT, VOICE_ONLY, DubReport
+from avdub.pipeline.report import DUBBED, FAILED, KEPT, VOICE_ONLY, DubReport, ModelFacts
 
 if TYPE_CHECKING:
     from avdub.checkpoint import Voice
@@ -52,6 +52,8 @@ def show_report(screen: Screen, report: DubReport) -> None:
             segment.reason,
         )
     screen.stdout.print(table)
+    if report.made_by:
+        _show_model(screen, report.made_by)
     screen.say(_totals(report))
     screen.say(str(report.output))
 
@@ -75,8 +77,15 @@ def show_plan(screen: Screen, plan: Plan) -> None:
             Text(row.problem, "yellow"),
         )
     screen.stdout.print(table)
+    _show_model(screen, plan.model)
     screen.say(_cuts(plan.cuts))
     screen.say(f"dubbing would take about {plan.predicted_s:.0f} s")
+
+
+def _show_model(screen: Screen, facts: ModelFacts) -> None:
+    screen.say(f"model {facts.model}; voice {', '.join(facts.voices)}")
+    if facts.is_bridged:
+        screen.say(f"mouth by a {facts.mouth}")
 
 
 def show_voices(screen: Screen, voices: Iterable[Voice]) -> None:

@@ -1,11 +1,16 @@
 """`avdub train`: everything that made the shipped weights, as commands that resume."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from avdub.cli import train_prepare
+from avdub.cli.train_prepare import Encoder, Latents
+
+if TYPE_CHECKING:
+    from avdub.models.latents_to_face import LatentsToFace
+    from avdub.training.pack_latents import LatentsKind
 
 app = typer.Typer(no_args_is_help=True, help="Train the four models; each command resumes.")
 app.add_typer(train_prepare.app, name="prepare")
@@ -106,7 +111,16 @@ def latents_to_face(
     *,
     pack: Packs,
     run: RunFolder,
-    out: ModelFolder,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            show_default=False,
+            help="Model folder to read from and write to. Default with mms-300m, whose latents "
+            "HierSpeech++ speaks: the imported family.",
+        ),
+    ] = None,
+    latents: Latents = Encoder.base,
     stage: Annotated[
         str, typer.Option(help="paint (the generator), 1 (lips, real latents) or 2 (predicted).")
     ] = "paint",
@@ -115,34 +129,65 @@ def latents_to_face(
     lr: Rate = 1e-3,
     seed: Seed = 0,
 ) -> None:
-    """Train the talking-face generator and its lip head, in this order: paint, 1, 2."""
-    from avdub.checkpoint import load_module, save_module
+    """Train the talking-face generator and its lip head, in this order: paint, 1, 2.
+
+    With other latents than base, stage 1 is enough: the lip head is new, the painter the shipped
+    one.
+    """
+    from avdub.checkpoint import save_module
     from avdub.errors import InputError
     from avdub.faces.lips import load_template
-    from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
-    from avdub.training.latents_to_face import (
-        PREDICTED,
-        REAL,
-        LipRecipe,
-        PaintRecipe,
-        train_lips,
-        train_painter,
-    )
+    from avdub.models.latents_to_face import LatentsToFaceConfig
+    from avdub.registry.store import family_folder
+    from avdub.training import latents_to_face as face
     from avdub.training.loop import TrainConfig
 
     _log()
-    arrays = {"1": (REAL,), "2": (REAL, PREDICTED)}
-    if stage not in ("paint", *arrays):
+    if stage not in ("paint", *face.STAGES):
         raise InputError(f"there is no stage {stage!r}", "use paint, 1 or 2")
-    file, template = out / "latents_to_face.safetensors", load_template(out / "faces")
+    if out is None and latents is not Encoder.mms:
+        raise typer.BadParameter(f"{latents} latents need the model folder", param_hint="--out")
+    out = out or family_folder()
+    kind = _held_latents(pack, latents)
+    file, template = out / "latents_to_face.safetensors", load_template(train_prepare.faces_of(out))
+    config = TrainConfig(steps, batch, lr, warmup=50, seed=seed, bf16=stage == "paint")
     if stage == "paint":
-        config = TrainConfig(steps, batch, lr, warmup=50, seed=seed)
-        model = train_painter(pack, template, run, PaintRecipe(config))
+        recipe = face.PaintRecipe(config, LatentsToFaceConfig(latents=kind.width))
+        model = face.train_painter(pack, template, run, recipe)
     else:
-        config = TrainConfig(steps, batch, lr, warmup=50, seed=seed, bf16=False)
-        model = load_module(file, LatentsToFace, LatentsToFaceConfig)
-        model = train_lips(model, pack, template, run, LipRecipe(config, arrays[stage]))
-    save_module(file, model, model.config)
+        model = _face_to_teach(file, kind, stage, seed)
+        recipe_of_lips = face.LipRecipe(config, face.STAGES[stage])
+        model = face.train_lips(model, pack, template, run, recipe_of_lips)
+    save_module(file, model, model.config, "base" if latents is Encoder.base else "hierspeechpp")
+
+
+def _held_latents(packs: list[Path], latents: Encoder) -> "LatentsKind":
+    """What the packs hold. Raises InputError where that is not `latents`."""
+    from avdub.errors import InputError
+    from avdub.training.face_data import latents_kind
+
+    kind = latents_kind(packs)
+    if kind.name != latents:
+        raise InputError(
+            f"the packs hold {kind}, not {latents} latents",
+            f"give --latents {kind.name}, or prepare the packs with --latents {latents}",
+        )
+    return kind
+
+
+def _face_to_teach(file: Path, kind: "LatentsKind", stage: str, seed: int) -> "LatentsToFace":
+    """The model in `file`. Stage 1 on other latents than base may start from the shipped painter,
+    and gives a painter the lip head that those latents need."""
+    from avdub.checkpoint import base_folder, load_module
+    from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
+    from avdub.training.latents_to_face import fresh_lips
+
+    starts_anew = stage == "1" and kind.name != Encoder.base
+    source = base_folder() / file.name if starts_anew and not file.is_file() else file
+    model = load_module(source, LatentsToFace, LatentsToFaceConfig)
+    if starts_anew and model.config.latents != kind.width:
+        model = fresh_lips(model, kind.width, seed)
+    return model
 
 
 @app.command("export")

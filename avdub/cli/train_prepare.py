@@ -1,15 +1,44 @@
 """`avdub train prepare`: corpora and videos to packs."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from avdub.models.speech_to_latents import SpeechToLatents
 
 app = typer.Typer(no_args_is_help=True, help="Make training data: teacher speech, packs, faces.")
 
 Corpus = Annotated[Path, typer.Argument(help="Folder of sound, or of video with sound.")]
 Pack = Annotated[Path, typer.Argument(help="The pack to write.")]
 ModelFolder = Annotated[Path, typer.Option("--model", help="Model folder with the weights so far.")]
+EncoderFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        show_default=False,
+        help="Model folder with the encoder. Default: the shipped one, or the imported one.",
+    ),
+]
+
+
+class Encoder(StrEnum):
+    """Whose latents."""
+
+    base = "base"
+    mms = "mms-300m"
+    xls_r = "xls-r-300m"
+
+
+Latents = Annotated[
+    Encoder,
+    typer.Option(
+        "--latents",
+        help="Whose latents: base, or an encoder of HierSpeech++'s kind that you have imported.",
+    ),
+]
 
 
 @app.command("teacher")
@@ -62,15 +91,13 @@ def speech(
 @app.command("latents")
 def latents(
     pack: Annotated[list[Path], typer.Argument(help="Packs to add latents to.")],
-    model: ModelFolder,
+    model: EncoderFolder = None,
+    latents: Latents = Encoder.base,
 ) -> None:
     """Add SpeechToLatents' latents to packs."""
-    from avdub.checkpoint import load_module
-    from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
     from avdub.training.speech_data import write_latents
 
-    file = model / "speech_to_latents.safetensors"
-    write_latents(load_module(file, SpeechToLatents, SpeechToLatentsConfig), pack)
+    write_latents(_load_encoder(latents, model), pack, latents)
 
 
 @app.command("faces")
@@ -78,7 +105,8 @@ def faces(
     *,
     folder: Annotated[Path, typer.Argument(help="Folder of videos of talking faces.")],
     pack: Pack,
-    model: ModelFolder,
+    model: EncoderFolder = None,
+    latents: Latents = Encoder.base,
     speaker: Annotated[
         str | None, typer.Option(help="Name of the one person; default: from the file names.")
     ] = None,
@@ -86,16 +114,42 @@ def faces(
     every: Annotated[int, typer.Option(min=1, help="Take every n-th clip.")] = 1,
 ) -> None:
     """Aligned crops, meshes and latents of videos into a face pack."""
-    from avdub.checkpoint import load_module
-    from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
     from avdub.training.face_data import list_videos, prepare_faces, write_clip_latents
 
     videos = list_videos(folder, speaker, held_out, every)
-    n = prepare_faces(videos, model / "faces", pack)
-    file = model / "speech_to_latents.safetensors"
-    encoder = load_module(file, SpeechToLatents, SpeechToLatentsConfig)
-    write_clip_latents(encoder, pack, {path.stem: path for path, _ in videos})
+    encoder = _load_encoder(latents, model)
+    n = prepare_faces(videos, faces_of(model), pack)
+    write_clip_latents(encoder, pack, {path.stem: path for path, _ in videos}, latents)
     typer.echo(f"{n} frames in {pack}")
+
+
+def faces_of(model: Path | None) -> Path:
+    """The face networks of a model folder, or the shipped ones where it has none."""
+    from avdub.checkpoint import base_folder
+
+    own = model / "faces" if model else None
+    return own if own and own.is_dir() else base_folder() / "faces"
+
+
+def _load_encoder(latents: Encoder, model: Path | None) -> "SpeechToLatents":
+    """The encoder of that kind in `model`, else in its usual place. Raises WeightsError."""
+    from avdub.checkpoint import base_folder, load_module
+    from avdub.errors import WeightsError
+    from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
+    from avdub.registry.store import encoder_of, family_folder
+
+    is_base = latents is Encoder.base
+    usual = base_folder() if is_base else family_folder()
+    places = [model, usual] if model else [usual]
+    for place in places:
+        file = place / "speech_to_latents.safetensors"
+        if file.is_file() and (is_base or encoder_of(place) in (latents, "")):
+            encoder = load_module(file, SpeechToLatents, SpeechToLatentsConfig)
+            if encoder.hears_samples != is_base:
+                return encoder
+    hint = "leave out --model" if is_base else f"import it with `avdub models pull {latents}`"
+    where = " or ".join(str(place) for place in places)
+    raise WeightsError(f"there is no {latents} encoder in {where}", hint)
 
 
 @app.command("predicted")

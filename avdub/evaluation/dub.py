@@ -19,8 +19,9 @@ from avdub.faces.boxes import overlap
 from avdub.faces.lips import Floats, lip_shape, opening
 from avdub.faces.track import FaceTrack
 from avdub.media.probe import MediaInfo, probe
+from avdub.pipeline.follow import find_faces
 from avdub.pipeline.options import DubOptions
-from avdub.pipeline.plan import Job, Plan, find_faces, make_plan
+from avdub.pipeline.plan import Job, Plan, make_plan
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
 
@@ -96,12 +97,12 @@ def measure_dub(
     options: DubOptions | None = None,
     progress: Progress = silent,
 ) -> DubScore:
-    """Measure a dub; `options` must be those it was made with (voice, segments, weights).
+    """Measure a dub; `options` must be those it was made with (voice, segments, model).
 
     Raises InputError where the dub is no dub of the original, and what reading them raises.
     """
     options = options or DubOptions()
-    weights = Weights(options.weights)
+    weights = Weights(options.model)
     info = probe(files.dub)
     plan = make_plan(files.original, files.subtitles, options, progress, weights)
     if (info.width, info.height) != (plan.info.width, plan.info.height):

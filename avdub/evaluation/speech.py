@@ -117,15 +117,16 @@ def spoken_lines(
     With `seconds` every line is asked to take that long; without, it is judged at its natural
     length and said a second time, faster, to see whether an asked length is met.
     """
-    weights = Weights(options.weights)
+    weights = Weights(options.model)
+    voice = options.voice or weights.default_voice
     for line in lines:
         sound = speak_text(line, options, seconds, weights)
         if seconds is not None:
-            yield Spoken(options.voice, line, sound, seconds, sound.seconds)
+            yield Spoken(voice, line, sound, seconds, sound.seconds)
             continue
         asked = round(sound.seconds / FIT_RATE, 3)
         again = speak_text(line, options, asked, weights)
-        yield Spoken(options.voice, line, sound, asked, again.seconds)
+        yield Spoken(voice, line, sound, asked, again.seconds)
 
 
 def recorded_lines(lines: Sequence[str], folder: Path) -> Iterable[Spoken]:

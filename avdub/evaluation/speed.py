@@ -72,7 +72,7 @@ def measure_speed(
     long_s: float | None = None,
     progress: Progress = silent,
 ) -> Benchmark:
-    """Time dub, plan, preview and speak; `words` are added to each (--weights, --voice).
+    """Time dub, plan, preview and speak; `words` are added to each (--model, --voice).
 
     With `long_s` the clip is looped to about that length and dubbed too. Raises what reading the
     files raises, and AvdubError where a command fails.

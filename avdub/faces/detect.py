@@ -1,7 +1,7 @@
 """Frame to faces: a box network finds them, a mesh network gives each its 468 points.
 
-The boxes are BlazeFace's, or come from the user's own insightface pack. The only module that knows
-onnxruntime and insightface; where the weights are is the caller's affair.
+The boxes are BlazeFace's, or come from the user's own insightface pack. The only module here that
+knows onnxruntime and insightface; where the weights are is the caller's affair.
 """
 
 from collections.abc import Callable

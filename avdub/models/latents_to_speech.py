@@ -1,27 +1,28 @@
 """LatentsToSpeech: latents, F0 and a voice to 16 kHz speech.
 
-The base family's decoder is a source-filter model (neural source-filter, Wang et al. 2019; filters
-in the STFT domain): a band-limited pulse train at F0 and white noise, each shaped by a log filter
-that the network predicts 200 times a second.
+One interface over two synthesizers, chosen by the config: the base family's source-filter decoder,
+and HierSpeech++'s hierarchical one.
 """
 
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from avdub.latents import Latents
-from avdub.models.layers import ConvNeXt
+from avdub.models.hierarchical import Hierarchical, HierarchicalConfig
+from avdub.models.source_filter import SourceFilter
 from avdub.models.voice import VoiceEncoder, VoiceEncoderConfig
-from avdub.timeline import F0_PER_STEP, SAMPLE_RATE, SAMPLES_PER_STEP
+from avdub.timeline import F0_PER_STEP
 
-SAMPLES_PER_F0 = SAMPLES_PER_STEP // F0_PER_STEP  # 80
+OLD_NAMES = ("pre.", "slow.", "pitch.", "fast.", "norm.", "filters.")
 
 
 @dataclass(frozen=True)
 class LatentsToSpeechConfig:
-    """Sizes; `slow_blocks` run at 50 steps/s, `fast_blocks` at 200/s."""
+    """Sizes. With `hierarchical` that synthesizer is built, and of the others only `latents` and
+    `voice` count; without it `slow_blocks` run at 50 steps/s, `fast_blocks` at 200/s.
+    """
 
     latents: int = 256
     channels: int = 256
@@ -29,99 +30,58 @@ class LatentsToSpeechConfig:
     fast_blocks: int = 5
     n_fft: int = 512
     voice: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
+    hierarchical: HierarchicalConfig | None = None
 
     @classmethod
     def tiny(cls) -> "LatentsToSpeechConfig":
         return cls(16, 16, 1, 1, 512, VoiceEncoderConfig.tiny())
 
+    @classmethod
+    def hierspeechpp(cls) -> "LatentsToSpeechConfig":
+        """The published synthesizer, 97 M parameters."""
+        voice, hierarchical = VoiceEncoderConfig.hierspeechpp(), HierarchicalConfig()
+        return cls(latents=1024, voice=voice, hierarchical=hierarchical)
+
 
 class LatentsToSpeech(nn.Module):
-    """Source-filter speech synthesizer."""
+    """Speech synthesizer."""
 
     def __init__(self, config: LatentsToSpeechConfig) -> None:
         super().__init__()
         self.config = config
-        c, style = config.channels, config.voice.style
         self.voice = VoiceEncoder(config.voice)
-        self.pre = nn.Conv1d(config.latents, c, 7, padding=3)
-        self.slow = nn.ModuleList(ConvNeXt(c, style) for _ in range(config.slow_blocks))
-        self.pitch = nn.Conv1d(2, c, 9, padding=4)
-        self.fast = nn.ModuleList(ConvNeXt(c, style) for _ in range(config.fast_blocks))
-        self.norm = nn.LayerNorm(c)
-        n_bins = config.n_fft // 2 + 1
-        self.filters = nn.Linear(c, 2 * n_bins)
-        nn.init.normal_(self.filters.weight, 0, 0.01)
-        nn.init.constant_(self.filters.bias, -2.0)
-        self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
-        self.window: Tensor
+        style = config.voice.style
+        self.synthesizer: SourceFilter | Hierarchical
+        if config.hierarchical is not None:
+            self.synthesizer = Hierarchical(config.latents, style, config.hierarchical)
+        else:
+            blocks = (config.slow_blocks, config.fast_blocks)
+            self.synthesizer = SourceFilter(
+                config.latents, config.channels, style, blocks, config.n_fft
+            )
+        self.register_load_state_dict_pre_hook(_rename_old)  # type: ignore[no-untyped-call]
 
     def forward(self, vec: Tensor, log_f0: Tensor, style: Tensor, noise: Tensor) -> Tensor:
-        """vec (B, D, T), log_f0 (B, 4T), style (B, G, 1), noise (B, 320T) → (B, 320T)."""
+        """vec (B, D, T), log_f0 (B, 4T), style (B, G, 1), noise as noise_shape(T) → (B, 320T)."""
         assert log_f0.shape[1] == F0_PER_STEP * vec.shape[2], "four F0 values a step"
-        harmonic, breath = self.envelopes(vec, log_f0, style)
-        pulses = pulse_train(log_f0)
-        spectrum = self._stft(pulses) * harmonic + self._stft(noise) * breath
-        return torch.istft(
-            spectrum, self.config.n_fft, SAMPLES_PER_F0, window=self.window, length=noise.shape[1]
-        )
+        wav: Tensor = self.synthesizer(vec, log_f0, style, noise)
+        return wav
 
-    def envelopes(self, vec: Tensor, log_f0: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-        """→ amplitude filters for pulses and noise, each (B, bins, 4T + 1)."""
-        condition = style[..., 0]
-        x = self.pre(vec)
-        for block in self.slow:
-            x = block(x, condition)
-        x = F.interpolate(x, scale_factor=F0_PER_STEP, mode="linear")  # (B, C, 4T)
-        is_voiced = (log_f0 > 0).to(x.dtype)
-        f0_shape = torch.stack(((log_f0 - 5) * is_voiced, is_voiced), 1)  # (B, 2, 4T)
-        x = x + self.pitch(f0_shape)
-        for block in self.fast:
-            x = block(x, condition)
-        x = F.pad(x, (0, 1), mode="replicate")
-        log_filters = self.filters(self.norm(x.transpose(1, 2))).float().transpose(1, 2)
-        harmonic, breath = log_filters.clamp(-12, 6).exp().chunk(2, 1)
-        return harmonic, breath
-
-    def _stft(self, wav: Tensor) -> Tensor:
-        return torch.stft(
-            wav, self.config.n_fft, SAMPLES_PER_F0, window=self.window, return_complex=True
-        )
+    def noise_shape(self, steps: int) -> tuple[int, ...]:
+        """Of the noise that `forward` needs for so many steps."""
+        return self.synthesizer.noise_shape(steps)
 
     @torch.inference_mode()
     def speak(self, latents: Latents, style: Tensor, seed: int) -> Tensor:
         """→ (320T,). Same seed, same sound."""
         generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(1, len(latents) * SAMPLES_PER_STEP, generator=generator)
+        noise = torch.randn(1, *self.noise_shape(len(latents)), generator=generator)
         wav: Tensor = self(latents.vec.T[None], latents.f0[None], style, noise)[0]
         return wav
 
 
-def pulse_train(log_f0: Tensor) -> Tensor:
-    """Band-limited pulses of unit power at F0, zero where unvoiced: (B, n) → (B, 80n).
-
-    Closed form of sum(cos(k·phase), k = 1..K) with K the harmonics under Nyquist (Dirichlet
-    kernel), scaled by sqrt(2 / K).
-    """
-    with torch.no_grad():
-        is_voiced = log_f0 > 0
-        held = _hold_voiced(log_f0.double(), is_voiced)
-        hz = torch.expm1(held).clamp(min=30)
-        hz = F.interpolate(hz[:, None], scale_factor=SAMPLES_PER_F0, mode="linear")[:, 0]
-        gate = F.interpolate(
-            is_voiced.double()[:, None], scale_factor=SAMPLES_PER_F0, mode="linear"
-        )[:, 0]
-        phase = 2 * torch.pi * torch.cumsum(hz / SAMPLE_RATE, 1)
-        k = (SAMPLE_RATE / 2 / hz).floor()
-        half = phase / 2
-        below = torch.sin(half)
-        near_zero = below.abs() < 1e-6
-        kernel = torch.sin((k + 0.5) * phase) / torch.where(near_zero, 1.0, 2 * below) - 0.5
-        kernel = torch.where(near_zero, k, kernel)
-        return (kernel * torch.sqrt(2 / k) * gate).float()
-
-
-def _hold_voiced(log_f0: Tensor, is_voiced: Tensor) -> Tensor:
-    """Carry the last voiced value through unvoiced places (the first voiced one before any)."""
-    index = torch.where(is_voiced, torch.arange(log_f0.shape[1])[None], -1).cummax(1).values
-    first = is_voiced.float().argmax(1, keepdim=True)
-    return log_f0.gather(1, torch.where(index < 0, first, index))
+def _rename_old(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Weights saved before there were two synthesizers name the source-filter's parts directly."""
+    for name in [n for n in state if n.removeprefix(prefix).startswith(OLD_NAMES)]:
+        if name.startswith(prefix):
+            state[f"{prefix}synthesizer.{name.removeprefix(prefix)}"] = state.pop(name)

@@ -8,12 +8,20 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import weight_norm
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:
     """(B,) → (B, 1, size) float."""
     return (torch.arange(size, device=lengths.device)[None] < lengths[:, None])[:, None].float()
+
+
+def fold_weight_norm(module: nn.Module) -> None:
+    """Replace normalised weights by their products: faster, and no longer trainable as before."""
+    for part in module.modules():
+        if parametrize.is_parametrized(part, "weight"):
+            parametrize.remove_parametrizations(part, "weight")
 
 
 class ChannelNorm(nn.Module):
@@ -164,12 +172,18 @@ class CouplingFlow(nn.Module):
     """Mean-only affine couplings with DiT blocks; channels are reversed between them (eq. 8)."""
 
     def __init__(
-        self, channels: int, hidden: int, heads: int, flows: int, blocks: int, style: int
+        self,
+        channels: int,
+        heads: int,
+        flows: int,
+        blocks: int,
+        style: int,
+        expand: int = 2,
     ) -> None:
         super().__init__()
-        moved = channels // 2
-        self.condition = nn.Sequential(nn.Linear(style, 2 * hidden), nn.SiLU())
-        self.to_hidden = nn.Linear(2 * hidden, hidden)
+        moved, hidden = channels // 2, channels
+        self.condition = nn.Sequential(nn.Linear(style, expand * hidden), nn.SiLU())
+        self.to_hidden = nn.Linear(expand * hidden, hidden)
         self.pre = nn.ModuleList(nn.Conv1d(moved, hidden, 1) for _ in range(flows))
         self.post = nn.ModuleList(nn.Conv1d(hidden, moved, 1) for _ in range(flows))
         self.blocks = nn.ModuleList(

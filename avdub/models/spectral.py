@@ -12,10 +12,14 @@ def mel_filters(n_mels: int, n_fft: int, rate: int, f_min: float, f_max: float) 
     points = torch.linspace(_to_mel(f_min), _to_mel(f_max), n_mels + 2, dtype=torch.float64)
     hz = _to_hz(points)
     bins = torch.linspace(0, rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    return (_triangles(hz, bins) * (2 / (hz[2:] - hz[:-2]))[:, None]).float()
+
+
+def _triangles(hz: Tensor, bins: Tensor) -> Tensor:
+    """Triangles of unit height between neighbours of `hz` (n + 2,), at `bins` → (n, bins)."""
     rising = (bins[None] - hz[:-2, None]) / (hz[1:-1] - hz[:-2])[:, None]
     falling = (hz[2:, None] - bins[None]) / (hz[2:] - hz[1:-1])[:, None]
-    triangles = torch.minimum(rising, falling).clamp(min=0)
-    return (triangles * (2 / (hz[2:] - hz[:-2]))[:, None]).float()
+    return torch.minimum(rising, falling).clamp(min=0)
 
 
 def _to_mel(hz: float) -> float:
@@ -71,3 +75,26 @@ class LogMel(nn.Module):
     def forward(self, wav: Tensor) -> Tensor:
         """(B, S) → (B, n_mels, S // hop + 1)."""
         return torch.log((self.mel @ self.stft.magnitude(wav)).clamp(min=1e-5))
+
+
+class PromptMel(nn.Module):
+    """The mel that HierSpeech++ hears of a voice: log(power + 0.001), HTK scale, 50 frames/s."""
+
+    def __init__(self, n_mels: int = 80, n_fft: int = 1280, rate: int = 16_000) -> None:
+        super().__init__()
+        self.stft = Stft(n_fft, n_fft // 4)
+        self.register_buffer("mel", htk_filters(n_mels, n_fft, rate), persistent=False)
+        self.mel: Tensor
+
+    def forward(self, wav: Tensor) -> Tensor:
+        """(B, S) → (B, n_mels, S // 320 + 1)."""
+        spec = self.stft(wav)
+        return torch.log(self.mel @ (spec.real.square() + spec.imag.square()) + 0.001)
+
+
+def htk_filters(n_mels: int, n_fft: int, rate: int) -> Tensor:
+    """Triangular filters of unit height on the HTK mel scale → (n_mels, n_fft // 2 + 1)."""
+    top = 2595 * math.log10(1 + rate / 2 / 700)
+    hz = 700 * (10 ** (torch.linspace(0, top, n_mels + 2, dtype=torch.float64) / 2595) - 1)
+    bins = torch.linspace(0, rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    return _triangles(hz, bins).float()

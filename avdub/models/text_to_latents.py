@@ -13,17 +13,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from avdub.latents import Latents
-from avdub.models.layers import ChannelNorm, CouplingFlow, RelativeEncoder, WaveNet, length_mask
+from avdub.models.durations import DurationPredictor, StochasticDurationPredictor
+from avdub.models.layers import CouplingFlow, RelativeEncoder, WaveNet, length_mask
+from avdub.models.pitch_predictor import PitchPredictor, UpsamplingPitchPredictor
 from avdub.models.voice import VoiceEncoder, VoiceEncoderConfig
 from avdub.text import SYMBOLS
-from avdub.timeline import F0_PER_STEP
 
 LOWEST_LOG_F0 = 4.007  # log 55 Hz; below is unvoiced (HierSpeech++ inference)
 
 
 @dataclass(frozen=True)
 class TextToLatentsConfig:
-    """Sizes; `channels` of z and of the text encoder, `latents` is D."""
+    """Sizes; `channels` of z and of the text encoder, `latents` is D. `front_end` names how the
+    symbols were made from text (avdub.text)."""
 
     symbols: int = len(SYMBOLS)
     latents: int = 256
@@ -36,10 +38,43 @@ class TextToLatentsConfig:
     flows: int = 2
     flow_blocks: int = 1
     voice: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
+    text_kernel: int = 3
+    decoder_channels: int = 0  # 0: as `channels`
+    condition_expand: int = 2  # hidden width of the flow's condition over `channels`
+    stochastic_durations: bool = False
+    upsampling_pitch: bool = False
+    classify_symbols: bool = False  # a CTC head on z, for training only
+    front_end: str = "base"
+    noise: float = 0.2  # of the prior, at inference
 
     @classmethod
     def tiny(cls) -> "TextToLatentsConfig":
         return cls(len(SYMBOLS), 16, 16, 32, 2, 1, 1, 1, 2, 1, VoiceEncoderConfig.tiny())
+
+    @classmethod
+    def hierspeechpp(cls) -> "TextToLatentsConfig":
+        """The published TTV, 108.5 M parameters."""
+        return cls(
+            symbols=178,
+            latents=1024,
+            channels=256,
+            filter_channels=1024,
+            heads=4,
+            text_layers=6,
+            posterior_layers=16,
+            decoder_layers=8,
+            flows=4,
+            flow_blocks=3,
+            voice=VoiceEncoderConfig.hierspeechpp(),
+            text_kernel=9,
+            decoder_channels=512,
+            condition_expand=4,
+            stochastic_durations=True,
+            upsampling_pitch=True,
+            classify_symbols=True,
+            front_end="hierspeechpp",
+            noise=0.333,
+        )
 
 
 class TextToLatentsOutput(NamedTuple):
@@ -48,9 +83,10 @@ class TextToLatentsOutput(NamedTuple):
     posterior_vec: Tensor  # (B, D, T) decoded from a posterior sample
     prior_vec: Tensor  # (B, D, T) decoded from the prior mean
     log_f0: Tensor  # (B, 4T) from the prior path
-    log_durations: Tensor  # (B, P)
+    duration: Tensor  # (), what the durations cost their predictor
     kl: Tensor  # ()
     mask: Tensor
+    symbol_logits: Tensor | None  # (B, symbols, T) from a posterior sample
 
 
 class TextEncoder(nn.Module):
@@ -63,7 +99,7 @@ class TextEncoder(nn.Module):
         nn.init.normal_(self.emb.weight, 0, c**-0.5)
         self.cond = nn.Conv1d(config.voice.style, c, 1)
         half = max(1, config.text_layers // 2)
-        sizes = (c, config.filter_channels, config.heads, half, 3)
+        sizes = (c, config.filter_channels, config.heads, half, config.text_kernel)
         self.encoder = RelativeEncoder(*sizes)
         self.encoder2 = RelativeEncoder(*sizes)
         self.proj = nn.Conv1d(c, 2 * c, 1)
@@ -77,48 +113,6 @@ class TextEncoder(nn.Module):
         return x, mean, log_std
 
 
-class DurationPredictor(nn.Module):
-    """log(1 + steps) of each symbol (FastSpeech's predictor, conditioned on style)."""
-
-    def __init__(self, channels: int, style: int) -> None:
-        super().__init__()
-        self.cond = nn.Conv1d(style, channels, 1)
-        self.convs = nn.ModuleList(nn.Conv1d(channels, channels, 5, padding=2) for _ in range(3))
-        self.norms = nn.ModuleList(ChannelNorm(channels) for _ in range(3))
-        self.out = nn.Conv1d(channels, 1, 1)
-
-    def forward(self, x: Tensor, mask: Tensor, style: Tensor) -> Tensor:
-        """(B, C, P) → (B, P)."""
-        x = x + self.cond(style)
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = x + norm(torch.relu(conv(x * mask)))
-        out: Tensor = self.out(x) * mask
-        return out[:, 0]
-
-
-class PitchPredictor(nn.Module):
-    """Latents and z to log-F0 at four values a step."""
-
-    def __init__(self, inputs: int, channels: int, style: int) -> None:
-        super().__init__()
-        self.pre = nn.Conv1d(inputs, channels, 7, padding=3)
-        self.body = WaveNet(channels, 5, 3, style)
-        fine = max(1, channels // 2)
-        self.up = nn.Conv1d(channels, fine * F0_PER_STEP, 1)
-        self.fine = nn.Conv1d(fine, fine, 9, padding=4)
-        self.out = nn.Conv1d(fine, 1, 9, padding=4)
-
-    def forward(self, x: Tensor, mask: Tensor, style: Tensor) -> Tensor:
-        """(B, inputs, T) → (B, 4T)."""
-        h = self.body(self.pre(x) * mask, mask, style)
-        h = self.up(h).unflatten(1, (-1, F0_PER_STEP)).transpose(2, 3).flatten(2)  # (B, C, 4T)
-        fine_mask = mask.repeat_interleave(F0_PER_STEP, 2)
-        h = h * fine_mask
-        h = (h + torch.relu(self.fine(h))) * fine_mask
-        out: Tensor = self.out(torch.relu(h))
-        return 5 * out[:, 0]
-
-
 class TextToLatents(nn.Module):
     """Text-to-Vec."""
 
@@ -126,17 +120,26 @@ class TextToLatents(nn.Module):
         super().__init__()
         self.config = config
         c, style = config.channels, config.voice.style
+        wide = config.decoder_channels or c
         self.voice = VoiceEncoder(config.voice)
         self.text = TextEncoder(config)
         self.posterior_pre = nn.Conv1d(config.latents, c, 1)
         self.posterior = WaveNet(c, 5, config.posterior_layers, style)
         self.posterior_proj = nn.Conv1d(c, 2 * c, 1)
-        self.flow = CouplingFlow(c, c, config.heads, config.flows, config.flow_blocks, style)
-        self.decoder_pre = nn.Conv1d(c, c, 1)
-        self.decoder = WaveNet(c, 5, config.decoder_layers, style)
-        self.decoder_proj = nn.Conv1d(c, config.latents, 1)
-        self.pitch = PitchPredictor(config.latents + c, c, style)
-        self.durations = DurationPredictor(c, style)
+        self.flow = CouplingFlow(
+            c, config.heads, config.flows, config.flow_blocks, style, config.condition_expand
+        )
+        self.decoder_pre = nn.Conv1d(c, wide, 1)
+        self.decoder = WaveNet(wide, 5, config.decoder_layers, style)
+        self.decoder_proj = nn.Conv1d(wide, config.latents, 1)
+        pitch = UpsamplingPitchPredictor if config.upsampling_pitch else PitchPredictor
+        self.pitch = pitch(config.latents, c, style)
+        durations = (
+            StochasticDurationPredictor if config.stochastic_durations else DurationPredictor
+        )
+        self.durations = durations(c, style)
+        if config.classify_symbols:
+            self.classifier = nn.Conv1d(c, config.symbols, 1, bias=False)
 
     def forward(
         self,
@@ -145,26 +148,35 @@ class TextToLatents(nn.Module):
         durations: Tensor,
         vec: Tensor,
         style: Tensor,
-        noise: Tensor,
+        noise: tuple[Tensor, Tensor],
     ) -> TextToLatentsOutput:
-        """tokens and durations (B, P), vec (B, D, T), style (B, G, 1), noise (B, C, T)."""
+        """tokens and durations (B, P), vec (B, D, T), style (B, G, 1), noise (B, C, T) of z and
+        (B, 2, P) of the durations."""
         assert tokens.shape == durations.shape, "every symbol needs a duration"
         token_mask = length_mask(n_tokens, tokens.shape[1])
         mask = length_mask(durations.sum(1), vec.shape[2])
         hidden, mean, log_std = self.text(tokens, token_mask, style)
-        log_durations = self.durations(hidden.detach(), token_mask, style.detach())
+        duration = self.durations.loss(
+            hidden.detach(), token_mask, style.detach(), durations, noise[1]
+        )
         path = alignment(durations, vec.shape[2])  # (B, P, T)
         mean, log_std = mean @ path, log_std @ path
-        post = self.posterior(self.posterior_pre(vec) * mask, mask, style)
-        post_mean, post_log_std = self.posterior_proj(post).float().chunk(2, 1)
-        z = (post_mean + noise * torch.exp(post_log_std)) * mask
+        post_mean, post_log_std = self.encode(vec, mask, style)
+        z = (post_mean + noise[0] * torch.exp(post_log_std)) * mask
         z_prior = self.flow(z, mask, style).float()
         kl = _kl(z_prior, post_log_std, mean.float(), log_std.float(), mask)
         z_mean = self.flow(mean * mask, mask, style, reverse=True)
         prior_vec = self.decode(z_mean, mask, style)
-        log_f0 = self.pitch(torch.cat((prior_vec, z_mean), 1), mask, style)
+        log_f0 = self.pitch(prior_vec, z_mean, mask, style)
         posterior_vec = self.decode(z, mask, style)
-        return TextToLatentsOutput(posterior_vec, prior_vec, log_f0, log_durations, kl, mask)
+        logits = self.classifier(z) if self.config.classify_symbols else None
+        return TextToLatentsOutput(posterior_vec, prior_vec, log_f0, duration, kl, mask, logits)
+
+    def encode(self, vec: Tensor, mask: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        """True latents (B, D, T) → the posterior's mean and log deviation, each (B, C, T)."""
+        hidden = self.posterior(self.posterior_pre(vec) * mask, mask, style)
+        mean, log_std = (self.posterior_proj(hidden) * mask).float().chunk(2, 1)
+        return mean, log_std
 
     def teacher_forced(
         self, tokens: Tensor, n_tokens: Tensor, durations: Tensor, style: Tensor
@@ -176,7 +188,7 @@ class TextToLatents(nn.Module):
         _, mean, _ = self.text(tokens, token_mask, style)
         z = self.flow(mean @ alignment(durations, steps) * mask, mask, style, reverse=True)
         vec = self.decode(z, mask, style)
-        return vec, self.pitch(torch.cat((vec, z), 1), mask, style)
+        return vec, self.pitch(vec, z, mask, style)
 
     def decode(self, z: Tensor, mask: Tensor, style: Tensor) -> Tensor:
         """z (B, C, T) → vec (B, D, T)."""
@@ -186,10 +198,11 @@ class TextToLatents(nn.Module):
 
     @torch.inference_mode()
     def predict_durations(self, tokens: Tensor, style: Tensor) -> Tensor:
-        """tokens (P,) → expected steps of each symbol (P,), fractional."""
+        """tokens (P,) → expected steps of each symbol (P,), fractional or whole."""
         mask = torch.ones(1, 1, len(tokens))
         hidden, _, _ = self.text(tokens[None], mask, style)
-        return torch.expm1(self.durations(hidden, mask, style)[0].float()).clamp(min=0)
+        steps: Tensor = self.durations.steps(hidden, mask, style)[0]
+        return steps
 
     @torch.inference_mode()
     def predict(
@@ -207,7 +220,7 @@ class TextToLatents(nn.Module):
         mask = torch.ones(1, 1, steps)
         z = self.flow(z_prior, mask, style, reverse=True)
         vec = self.decode(z, mask, style)
-        f0 = self.pitch(torch.cat((vec, z), 1), mask, style)[0]
+        f0 = self.pitch(vec, z, mask, style)[0]
         return Latents(vec[0].T.contiguous(), torch.where(f0 < LOWEST_LOG_F0, 0.0, f0))
 
 

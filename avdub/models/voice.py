@@ -9,18 +9,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from avdub.models.spectral import LogMel, PromptMel
+
 
 @dataclass(frozen=True)
 class VoiceEncoderConfig:
+    """Sizes; `prompt_mel` hears HierSpeech++'s mel instead of ours."""
+
     mels: int = 80
     channels: int = 128
     style: int = 128
     kernel: int = 5
     heads: int = 2
+    prompt_mel: bool = False
 
     @classmethod
     def tiny(cls) -> "VoiceEncoderConfig":
         return cls(80, 16, 8, 3, 1)
+
+    @classmethod
+    def hierspeechpp(cls) -> "VoiceEncoderConfig":
+        return cls(80, 256, 256, 5, 2, prompt_mel=True)
 
 
 class VoiceEncoder(nn.Module):
@@ -30,6 +39,7 @@ class VoiceEncoder(nn.Module):
         super().__init__()
         self.config = config
         c = config.channels
+        self.mel = PromptMel(config.mels) if config.prompt_mel else LogMel(config.mels)
         self.spectral = nn.ModuleList((nn.Conv1d(config.mels, c, 1), nn.Conv1d(c, c, 1)))
         self.temporal = nn.ModuleList(
             nn.Conv1d(c, 2 * c, config.kernel, padding=config.kernel // 2) for _ in range(2)
@@ -51,4 +61,11 @@ class VoiceEncoder(nn.Module):
         rows = (rows + mixed) * mask.transpose(1, 2)
         pooled = rows.sum(1) / mask.sum(2).clamp(min=1)  # (B, C)
         style: Tensor = self.out(pooled)[..., None]
+        return style
+
+    @torch.inference_mode()
+    def listen(self, wav: Tensor) -> Tensor:
+        """A voice sample (S,) at 16 kHz → its style (1, style, 1)."""
+        mel = self.mel(wav[None])[..., :-1]
+        style: Tensor = self(mel, torch.ones(1, 1, mel.shape[2]))
         return style

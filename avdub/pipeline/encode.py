@@ -6,7 +6,6 @@ change time.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,15 +13,14 @@ from torch import Tensor
 
 from avdub.latents import Latents
 from avdub.models.text_to_latents import TextToLatents
-from avdub.text import EDGE, PAUSES, SYMBOL_IDS, VOWELS
+from avdub.text import BASE, FrontEnd, Kind
 from avdub.timeline import STEP_RATE
 
-LONGEST_CHUNK = 180  # symbols the text model sees at once
-# Silence kept before and after a tight line. The teachers' sounds lead their labels by 75 ms, so
-# there must be more of it before.
+LONGEST_CHUNK = 180  # phonemes the text model sees at once; blanks between them do not count
+# Silence kept before and after a tight line. The sounds of the base family's teachers lead their
+# labels by 75 ms, so there must be more of it before.
 START_STEPS, END_STEPS = 5, 1
-NOISE = 0.2  # of the prior (HierSpeech++ uses 0.333)
-PAUSE_GIVE, VOWEL_GIVE, CONSONANT_GIVE = 1.0, 0.9, 0.55  # how much each kind yields when scaled
+GIVES = {Kind.PAUSE: 1.0, Kind.VOWEL: 0.9, Kind.OTHER: 0.55}  # how much each yields when scaled
 LEAST = 0.35  # no symbol shrinks below this share of itself while the slot allows it
 
 
@@ -32,6 +30,7 @@ class Line:
 
     chunks: tuple[str, ...]
     durations: Tensor  # (P,) over all chunks' symbols
+    front_end: FrontEnd = BASE
 
     @property
     def symbols(self) -> str:
@@ -40,8 +39,11 @@ class Line:
     @property
     def natural_steps(self) -> float:
         """Length from the first sound to the last, with the short silences kept around them."""
-        inner = float(self.durations.sum() - self.durations[0] - self.durations[-1])
-        return inner + START_STEPS + END_STEPS
+        first, last = self.durations[0], self.durations[-1]
+        inner = float(self.durations.sum() - first - last)
+        if self.front_end.leads:
+            return inner + START_STEPS + END_STEPS
+        return inner + min(float(first), START_STEPS) + min(float(last), END_STEPS)
 
     @property
     def natural_s(self) -> float:
@@ -56,15 +58,17 @@ class Fit:
     rate: float
 
 
-def read_line(model: TextToLatents, phonemes: str, style: Tensor) -> Line:
+def read_line(
+    model: TextToLatents, phonemes: str, style: Tensor, front_end: FrontEnd = BASE
+) -> Line:
     """Predict how long each symbol of `phonemes` takes in this voice."""
-    chunks = split_phonemes(phonemes)
-    durations = [model.predict_durations(_ids(chunk), style) for chunk in chunks]
-    return Line(tuple(chunks), torch.cat(durations))
+    chunks = split_phonemes(phonemes, front_end)
+    durations = [model.predict_durations(_ids(front_end, chunk), style) for chunk in chunks]
+    return Line(tuple(chunks), torch.cat(durations), front_end)
 
 
-def split_phonemes(phonemes: str) -> list[str]:
-    """Chunks of at most about LONGEST_CHUNK symbols, cut at sentences, clauses or words; each
+def split_phonemes(phonemes: str, front_end: FrontEnd = BASE) -> list[str]:
+    """Chunks of at most about LONGEST_CHUNK phonemes, cut at sentences, clauses or words; each
     begins and ends with silence."""
     rest, chunks = phonemes.strip(), []
     while len(rest) > LONGEST_CHUNK:
@@ -73,7 +77,7 @@ def split_phonemes(phonemes: str) -> list[str]:
         cut = next((found[-1] for found in ends if found and found[-1] > 40), LONGEST_CHUNK)
         chunks.append(rest[:cut].strip())
         rest = rest[cut:].strip()
-    return [EDGE + chunk + EDGE for chunk in (*chunks, rest) if chunk]
+    return [front_end.chunk(chunk) for chunk in (*chunks, rest) if chunk]
 
 
 def rate_for(line: Line, slot_steps: int) -> float:
@@ -90,7 +94,7 @@ def fit_line(line: Line, slot_steps: int, slowest: float = 1.0) -> Fit:
     natural = float(durations.sum())
     target = min(float(slot_steps), natural / slowest)
     if natural > slot_steps or slowest < 1:
-        durations = _scaled(durations, line.symbols, target)
+        durations = _scaled(durations, _gives(line), target)
     spoken = float(durations.sum())
     durations[-1] += slot_steps - spoken
     edges = torch.cat((torch.zeros(1, dtype=torch.float64), durations.cumsum(0)))
@@ -107,20 +111,23 @@ def encode(model: TextToLatents, line: Line, fit: Fit, style: Tensor, seed: int)
         steps = fit.steps[at : at + len(chunk)]
         at += len(chunk)
         if int(steps.sum()):
-            parts.append(model.predict(_ids(chunk), steps, style, NOISE, seed + n))
+            parts.append(
+                model.predict(
+                    _ids(line.front_end, chunk), steps, style, model.config.noise, seed + n
+                )
+            )
     return Latents(torch.cat([p.vec for p in parts]), torch.cat([p.f0 for p in parts]))
 
 
-def _scaled(durations: Tensor, symbols: str, target: float) -> Tensor:
-    """Durations adding up to `target`, each kind of symbol giving way by its share (bisection)."""
+def _scaled(durations: Tensor, gives: Tensor, target: float) -> Tensor:
+    """Durations adding up to `target`, each giving way by its share `gives` (bisection)."""
     least = float(durations.sum()) * LEAST
     if target <= least:
-        return durations * (LEAST * target / least)
-    give = torch.tensor([_give(s) for s in symbols], dtype=torch.float64)
-    low, high = -1.0 / LEAST, 1.0 / CONSONANT_GIVE
+        return durations * (LEAST * target / max(least, 1e-6))
+    low, high = -1.0 / LEAST, 1.0 / min(GIVES.values())
 
     def at(amount: float) -> Tensor:
-        return durations * (1 - amount * give).clamp(min=LEAST)
+        return durations * (1 - amount * gives).clamp(min=LEAST)
 
     for _ in range(50):
         middle = (low + high) / 2
@@ -131,11 +138,10 @@ def _scaled(durations: Tensor, symbols: str, target: float) -> Tensor:
     return at(high)
 
 
-def _give(symbol: str) -> float:
-    if symbol in PAUSES:
-        return PAUSE_GIVE
-    return VOWEL_GIVE if symbol in VOWELS else CONSONANT_GIVE
+def _gives(line: Line) -> Tensor:
+    kinds = [kind for chunk in line.chunks for kind in line.front_end.kinds(chunk)]
+    return torch.tensor([GIVES[kind] for kind in kinds], dtype=torch.float64)
 
 
-def _ids(chunk: Sequence[str]) -> Tensor:
-    return torch.tensor([SYMBOL_IDS[symbol] for symbol in chunk])
+def _ids(front_end: FrontEnd, chunk: str) -> Tensor:
+    return torch.tensor(front_end.ids(chunk))

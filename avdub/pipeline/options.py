@@ -1,14 +1,13 @@
 """What a user may choose about a dub. Frozen and hashable: it is part of every cache key."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True)
 class DubOptions:
     """Choices of one run. `segments` are 1-based subtitle indexes, None for all."""
 
-    voice: str = "heart"
+    voice: str | None = None  # named, "original" or a sound file; None is the model's default
     language: str = "en"
     segments: frozenset[int] | None = None
     face_backend: str = "mediapipe"
@@ -18,5 +17,5 @@ class DubOptions:
     crf: int = 16
     seed: int = 0
     device: str = "auto"
-    weights: Path | None = None  # a model folder; None is the shipped base family
+    model: str = "base"  # the shipped family, an installed one, or a model folder
     overwrite: bool = False

@@ -7,6 +7,30 @@ DUBBED, VOICE_ONLY, KEPT, FAILED = "dubbed", "voice_only", "kept", "failed"
 
 
 @dataclass(frozen=True)
+class ModelFacts:
+    """What made a dub: the model, how its mouths were made, the voices, and all licences."""
+
+    model: str
+    mouth: str
+    voices: tuple[str, ...]
+    licences: tuple[str, ...]
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether mouths come from what another family's encoder hears in the speech."""
+        return self.mouth.startswith("bridge")
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for `--json`."""
+        return {
+            "model": self.model,
+            "mouth": self.mouth,
+            "voices": list(self.voices),
+            "licences": list(self.licences),
+        }
+
+
+@dataclass(frozen=True)
 class SegmentReport:
     """One segment's outcome. `natural_s` is the unfitted length, `rate` natural over spoken."""
 
@@ -33,6 +57,7 @@ class DubReport:
     timing: dict[str, float] = field(default_factory=dict)
     peak_rss_mb: float = 0.0
     warnings: tuple[str, ...] = ()
+    made_by: ModelFacts | None = None
 
     @property
     def exit_code(self) -> int:
@@ -41,4 +66,7 @@ class DubReport:
 
     def as_json(self) -> dict[str, object]:
         """Plain values for `--json`."""
-        return {**asdict(self), "output": str(self.output), "warnings": list(self.warnings)}
+        plain = asdict(self)
+        del plain["made_by"]
+        facts = self.made_by.as_json() if self.made_by else {}
+        return {**plain, **facts, "output": str(self.output), "warnings": list(self.warnings)}

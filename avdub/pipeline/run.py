@@ -23,14 +23,14 @@ from avdub.media.video import FrameReader
 from avdub.media.waveform import Waveform, silence
 from avdub.media.writer import default_suffix
 from avdub.pipeline.animate import Animator, Drive, drive, meet_actor
+from avdub.pipeline.cast import find_voice
 from avdub.pipeline.encode import encode, fit_line, read_line
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Job, Plan, make_plan
 from avdub.pipeline.report import DUBBED, FAILED, KEPT, VOICE_ONLY, DubReport, SegmentReport
-from avdub.pipeline.speak import Overlay, lay_over, levelled, overlay, speak
+from avdub.pipeline.speak import Overlay, enhance, hear, lay_over, levelled, overlay, speak
 from avdub.pipeline.weights import Weights, choose_device
 from avdub.progress import Progress, silent
-from avdub.text import phonemize
 from avdub.timeline import STEP_RATE, Span, boundary
 
 SILENT_RATE = 48_000  # of the sound track given to a video that has none
@@ -59,10 +59,10 @@ class Clock:
 
 @dataclass(frozen=True)
 class Voiced:
-    """A job after the fork's left branch: its latents, and its speech over the original."""
+    """A job after the fork's left branch: what moves its mouth, its speech over the original."""
 
     job: Job
-    latents: Latents
+    mouth: Latents
     overlay: Overlay
     rate: float
 
@@ -85,7 +85,7 @@ def dub(
         info = probe(video)
         output = output or default_output(info)
         check_output(output, video, options.overwrite)
-        weights = Weights(options.weights)
+        weights = Weights(options.model)
     with clock.stage("plan"):
         plan = make_plan(video, subtitles, options, progress, weights)
     with clock.stage("speech"):
@@ -103,6 +103,7 @@ def dub(
         clock.total(),
         peak_rss_mb(),
         plan.warnings,
+        plan.model,
     )
 
 
@@ -122,12 +123,12 @@ def speak_text(
     Raises InputError where the text cannot be spoken in so little time.
     """
     options = options or DubOptions()
-    weights = weights or Weights(options.weights)
-    style = weights.voice(options.voice)
-    said = phonemize(text, options.language)
+    weights = weights or Weights(options.model)
+    said = weights.front_end.phonemize(text, options.language)
     if not said:
         raise InputError("there is nothing to say in this text", "give it at least one word")
-    line = read_line(weights.text_to_latents, said, style["text"])
+    style = find_voice(weights, options.voice).styles
+    line = read_line(weights.text_to_latents, said, style["text"], weights.front_end)
     steps = round(line.natural_steps) if seconds is None else boundary(Fraction(seconds), STEP_RATE)
     if steps < 1 or line.natural_steps / steps > options.max_rate:
         raise InputError(
@@ -158,16 +159,18 @@ def _speak_all(
 
 def _voice(job: Job, info: MediaInfo, weights: Weights, options: DubOptions) -> Voiced:
     assert job.line is not None, "a job without a line cannot be spoken"
-    style = weights.voice(job.voice)
+    style = job.voice.styles
     seed = options.seed + job.segment.index
     fit = fit_line(job.line, len(job.steps))
     latents = encode(weights.text_to_latents, job.line, fit, style["text"], seed)
     speech = speak(weights.latents_to_speech, latents, style["speech"], seed)
+    mouth = hear(weights.speech_to_latents, speech) if weights.is_bridged else latents
     rate = info.audio.rate if info.audio else SILENT_RATE
+    speech = enhance(weights.speech_sr(rate), speech)
     start, end = Fraction(job.steps.start, STEP_RATE), Fraction(job.steps.end, STEP_RATE)
     original = read_audio(info.path, info, (start, end)) if info.audio else None
     span = Span(boundary(start, rate), boundary(end, rate))
-    return Voiced(job, latents, overlay(levelled(speech, original), span, rate), fit.rate)
+    return Voiced(job, mouth, overlay(levelled(speech, original), span, rate), fit.rate)
 
 
 def _animator(plan: Plan, voiced: dict[int, Voiced], weights: Weights) -> Animator | None:
@@ -186,7 +189,7 @@ def _animator(plan: Plan, voiced: dict[int, Voiced], weights: Weights) -> Animat
             max(each.job.frames.start, on.frames.start), min(each.job.frames.end, on.frames.end)
         )
         first = inside.start - each.job.frames.start
-        drives.append(drive(model, each.latents, on.id, inside, times[first : first + len(inside)]))
+        drives.append(drive(model, each.mouth, on.id, inside, times[first : first + len(inside)]))
     size = model.config.size
     actors = {d.track: meet_actor(plan.info, plan.tracks[d.track], template, size) for d in drives}
     return Animator(model, template, actors, drives, plan.info.rate)
@@ -246,7 +249,7 @@ def _report(
         s.start_ms / 1000,
         s.end_ms / 1000,
         s.text,
-        job.voice,
+        job.voice.name,
         status,
         reason,
         round(job.line.natural_s, 3) if job.line else None,

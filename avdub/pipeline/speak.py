@@ -5,14 +5,20 @@ The original is ducked inside the slots only; outside them its samples stay what
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from avdub.latents import Latents
 from avdub.media.waveform import Samples, Waveform, fade, gain, loudness, resample
 from avdub.models.latents_to_speech import LatentsToSpeech
-from avdub.timeline import SAMPLE_RATE, Span
+from avdub.models.speech_sr import SpeechSR
+from avdub.timeline import F0_PER_STEP, SAMPLE_RATE, Span
+
+if TYPE_CHECKING:
+    from avdub.models.speech_to_latents import SpeechToLatents
 
 EDGE_S = 0.03  # fades of the new speech and of the ducking
 SPEECH_DB = -23.0  # RMS of speech over a silent source
@@ -35,6 +41,21 @@ def speak(model: LatentsToSpeech, latents: Latents, style: Tensor, seed: int) ->
     """(320 T, 1) at 16 kHz, faded at both ends."""
     samples = model.speak(latents, style, seed).numpy().astype(np.float32)
     return fade(Waveform(samples[:, None], SAMPLE_RATE), EDGE_S, EDGE_S)
+
+
+def enhance(model: SpeechSR | None, speech: Waveform) -> Waveform:
+    """Speech at the higher rate of `model`; as it is without one."""
+    if model is None:
+        return speech
+    samples = model.enhance(torch.from_numpy(speech.samples[:, 0])).numpy()
+    return Waveform(np.ascontiguousarray(samples[:, None], np.float32), model.config.rate)
+
+
+def hear(model: "SpeechToLatents", speech: Waveform) -> Latents:
+    """The bridge: latents (S // 320 steps) of the new 16 kHz speech, for a mouth of another
+    family. They carry no F0, which no mouth looks at."""
+    vec = model.listen(torch.from_numpy(speech.samples[:, 0]))
+    return Latents(vec, torch.zeros(len(vec) * F0_PER_STEP))
 
 
 def speech_level(sound: Waveform) -> float:

@@ -1,4 +1,9 @@
-"""The models of one family, opened when first needed and kept for the run."""
+"""The models of one family, opened when first needed and kept for the run.
+
+A family may lack what the shipped one has: faces are then found, and mouths made, by the shipped
+models. A mouth whose latents are not those of the speech is reached over a bridge: the shipped
+SpeechToLatents hears the new speech.
+"""
 
 from functools import cached_property
 from pathlib import Path
@@ -7,57 +12,186 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from avdub.checkpoint import base_folder, load_module, load_voice
-from avdub.errors import InputError
+from avdub.checkpoint import (
+    base_folder,
+    list_voices,
+    load_module,
+    load_voice,
+    read_facts,
+    read_manifest,
+)
+from avdub.errors import InputError, WeightsError
 from avdub.faces.lips import Floats, load_template
+from avdub.home import BASE, find_model
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
+from avdub.models.layers import fold_weight_norm
+from avdub.models.speech_sr import SpeechSR, SpeechSRConfig
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+from avdub.models.voice import VoiceEncoder
+from avdub.text import FrontEnd, front_end
+from avdub.timeline import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from avdub.models.speech_to_latents import SpeechToLatents
 
+ORIGINAL = "original"  # the voice that is taken from the video itself
+HEARD_S = 3  # our own voice encoders were trained on samples of up to so many seconds
+LOWEST_24K, LOWEST_48K = 20_000, 40_000  # rates of the source from which SpeechSR is worth it
+LIGHT_COST_S, HEAVY_COST_S = 0.35, 2.0  # of a second of speech, on two cores
+SAME_LATENTS = "made from the speech's own latents"
+BRIDGE = "bridge: the base model's SpeechToLatents hears the new speech, and moves the lips"
+
 
 class Weights:
-    """Reads from `folder` (None: the shipped base family). Raises WeightsError when it cannot."""
+    """Of the model called `name`: base, an installed one, or a folder. Raises WeightsError."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = folder or base_folder()
+    def __init__(self, name: str = BASE) -> None:
+        self.folder = find_model(name) or base_folder()
+        self.name = name
 
     @cached_property
     def text_to_latents(self) -> TextToLatents:
-        return load_module(self._file("text_to_latents"), TextToLatents, TextToLatentsConfig)
+        model = load_module(self._file("text_to_latents"), TextToLatents, TextToLatentsConfig)
+        fold_weight_norm(model)
+        return model
 
     @cached_property
     def speech_to_latents(self) -> "SpeechToLatents":
-        # transformers takes two seconds to import, and dubbing does not listen
+        """What makes the latents that the mouth understands, out of sound."""
+        # transformers takes two seconds to import, and dubbing mostly does not listen
         from avdub.models.speech_to_latents import SpeechToLatents, SpeechToLatentsConfig
 
+        if self.is_bridged:
+            return self._shipped.speech_to_latents
         return load_module(self._file("speech_to_latents"), SpeechToLatents, SpeechToLatentsConfig)
 
     @cached_property
     def latents_to_speech(self) -> LatentsToSpeech:
-        return load_module(self._file("latents_to_speech"), LatentsToSpeech, LatentsToSpeechConfig)
+        model = load_module(self._file("latents_to_speech"), LatentsToSpeech, LatentsToSpeechConfig)
+        fold_weight_norm(model)
+        return model
 
     @cached_property
     def latents_to_face(self) -> LatentsToFace:
+        if self.is_bridged:
+            return self._shipped.latents_to_face
         return load_module(self._file("latents_to_face"), LatentsToFace, LatentsToFaceConfig)
+
+    def speech_sr(self, rate: int) -> SpeechSR | None:
+        """The network that brings speech to a programme at `rate`; None where nothing is gained."""
+        if rate >= LOWEST_48K and self._sr_48k is not None:
+            return self._sr_48k
+        return self._sr_24k if rate >= LOWEST_24K else None
+
+    @cached_property
+    def is_bridged(self) -> bool:
+        """Whether the family has no face model for its own latents."""
+        file = self._file("latents_to_face")
+        if not file.is_file():
+            return self.folder != base_folder()
+        wanted = read_facts(self._file("text_to_latents"))["config"].get("latents")
+        return bool(read_facts(file)["config"].get("latents") != wanted)
+
+    @property
+    def mouth(self) -> str:
+        """How mouths are made, for people."""
+        return BRIDGE if self.is_bridged else SAME_LATENTS
+
+    @cached_property
+    def front_end(self) -> FrontEnd:
+        """How the text model's symbols are made from text; looks at the header only."""
+        facts = read_facts(self._file("text_to_latents"))
+        return front_end(facts["config"].get("front_end", BASE))
+
+    @cached_property
+    def speech_cost_s(self) -> float:
+        """About how long a second of speech takes on two cores; looks at the header only."""
+        config = read_facts(self._file("latents_to_speech"))["config"]
+        return HEAVY_COST_S if config.get("hierarchical") else LIGHT_COST_S
+
+    @cached_property
+    def licences(self) -> tuple[str, ...]:
+        """What the files of the family are under, as its manifest says."""
+        try:
+            listed = read_manifest(self.folder)
+        except WeightsError:
+            return ()
+        return tuple(dict.fromkeys(str(facts["licence"]) for facts in listed.values()))
 
     @cached_property
     def faces(self) -> Path:
         """The folder of the face detector, mesh and template."""
-        return self.folder / "faces"
+        return self._own_or_shipped("faces")
+
+    @cached_property
+    def voice_activity(self) -> Path:
+        """The network that knows speech from other sound."""
+        return self._own_or_shipped("speech") / "silero_vad.onnx"
 
     @cached_property
     def template(self) -> Floats:
         return load_template(self.faces)
 
+    @property
+    def default_voice(self) -> str:
+        """The first named voice, or the original speaker's where the family has none."""
+        return list_voices(self.folder)[0].name if self._has_voices else ORIGINAL
+
     def voice(self, name: str) -> dict[str, Tensor]:
-        """Style vectors of a voice: `text` and `speech`."""
+        """Style vectors of a named voice: `text` and `speech`. Raises InputError."""
+        if not self._has_voices:
+            raise InputError(
+                f"there is no voice {name!r}: the model {self.name} has no named voices",
+                "use --voice original, or a voice sample such as --voice FILE.wav",
+            )
         return load_voice(name, self.folder)
+
+    def voice_of(self, sample: Tensor) -> dict[str, Tensor]:
+        """Style vectors of whoever speaks in `sample` (S,) at 16 kHz."""
+        return {
+            "text": _style(self.text_to_latents.voice, sample),
+            "speech": _style(self.latents_to_speech.voice, sample),
+        }
+
+    @cached_property
+    def _shipped(self) -> "Weights":
+        return Weights()
+
+    @cached_property
+    def _sr_24k(self) -> SpeechSR | None:
+        return self._sr("speech_sr_24k")
+
+    @cached_property
+    def _sr_48k(self) -> SpeechSR | None:
+        return self._sr("speech_sr_48k")
+
+    def _sr(self, kind: str) -> SpeechSR | None:
+        file = self._file(kind)
+        if not file.is_file():
+            return None
+        model = load_module(file, SpeechSR, SpeechSRConfig)
+        fold_weight_norm(model)
+        return model
+
+    @property
+    def _has_voices(self) -> bool:
+        return self._file("voices").is_file()
+
+    def _own_or_shipped(self, part: str) -> Path:
+        own = self.folder / part
+        return own if own.is_dir() else base_folder() / part
 
     def _file(self, kind: str) -> Path:
         return self.folder / f"{kind}.safetensors"
+
+
+def _style(encoder: VoiceEncoder, sample: Tensor) -> Tensor:
+    """The style of a sample: of all of it, or the mean over cuts as long as those trained on."""
+    if encoder.config.prompt_mel:
+        return encoder.listen(sample)
+    n = max(1, len(sample) // (HEARD_S * SAMPLE_RATE))
+    return torch.stack([encoder.listen(cut) for cut in sample.tensor_split(n)]).mean(0)
 
 
 def choose_device(name: str) -> torch.device:

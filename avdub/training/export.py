@@ -30,6 +30,7 @@ LICENCES = {
     "faces/face_detection.onnx": "Apache-2.0 (MediaPipe BlazeFace)",
     "faces/face_mesh.onnx": "Apache-2.0 (MediaPipe face mesh)",
     "faces/template.npz": "Apache-2.0; measured on GRID (CC BY 4.0)",
+    "speech/silero_vad.onnx": "MIT (Silero VAD)",
 }
 
 

@@ -1,7 +1,8 @@
 """Prepared faces: aligned lower-face crops with their meshes, and the clip's latents.
 
 A pack is a folder: `index.jsonl` (one line a clip), `crops.u8` (frames, S, S, 3), `meshes.f32`
-(frames, 468, 3; x and y in the unit square, z in the same scale) and `vec.f16` (latent steps, D).
+(frames, 468, 3; x and y in the unit square, z in the same scale), `vec.f16` (latent steps, D) and
+`latents.json` (which latents those are).
 """
 
 import json
@@ -24,9 +25,18 @@ from avdub.media.video import FrameReader
 from avdub.models.speech_to_latents import SpeechToLatents
 from avdub.progress import Progress, silent
 from avdub.timeline import SAMPLE_RATE, SAMPLES_PER_STEP
+from avdub.training.pack_latents import (
+    BASE,
+    LatentsKind,
+    check_width,
+    kind_of,
+    remember,
+    shared_kind,
+)
 from avdub.training.prepare import VIDEO_SUFFIXES, is_held_out, read_sound_of
 
 CROP_SIZE = 96
+REAL, PREDICTED = "vec.f16", "predicted.f16"  # latents of the clip's sound, and of its words
 MESH_POINTS = 468
 
 
@@ -58,8 +68,13 @@ class FacePack:
         self.crops = np.memmap(folder / "crops.u8", np.uint8, "r").reshape(shape)
         self.meshes = np.memmap(folder / "meshes.f32", np.float32, "r").reshape(-1, MESH_POINTS, 3)
 
-    def vec(self, clip: Clip, width: int, name: str = "vec.f16") -> Tensor:
-        """Latents of a clip (steps, D) float32."""
+    def kind(self, name: str = REAL) -> LatentsKind:
+        """Which latents an array holds. Raises InputError where the pack has none of that name."""
+        return kind_of(self.folder, name, sum(clip.steps for clip in self.clips))
+
+    def vec(self, clip: Clip, width: int, name: str = REAL) -> Tensor:
+        """Latents of a clip (steps, D) float32. Raises InputError where D is not `width`."""
+        check_width(self.folder / name, self.kind(name), width)
         rows = np.memmap(self.folder / name, np.float16, "r").reshape(-1, width)
         cut = rows[clip.step_offset : clip.step_offset + clip.steps]
         return torch.from_numpy(cut.astype(np.float32))
@@ -111,20 +126,24 @@ def write_clip_latents(
     model: SpeechToLatents,
     folder: Path,
     videos: dict[str, Path],
+    name: str = BASE,
     progress: Progress = silent,
 ) -> None:
-    """Add `vec.f16`: the latents of each clip's own sound."""
+    """Add `vec.f16`: the latents of each clip's own sound; `name` says whose they are."""
     pack = FacePack(folder)
     model.eval()
     clips: list[Clip] = []
     offset = 0
-    with (folder / "vec.f16").open("wb") as file:
+    temporary = folder / "vec.tmp"
+    with temporary.open("wb") as file:
         for clip in progress(pack.clips, f"latents {folder.name}", len(pack.clips)):
             wav = torch.from_numpy(read_sound_of(videos[clip.id], SAMPLE_RATE))
             steps = len(wav) // SAMPLES_PER_STEP
             file.write(model.listen(wav).half().numpy().tobytes())
             clips.append(Clip(**{**asdict(clip), "step_offset": offset, "steps": steps}))
             offset += steps
+    remember(folder, REAL, LatentsKind(name, model.config.channels))
+    temporary.replace(folder / REAL)
     _write_index(folder, clips)
 
 
@@ -142,6 +161,15 @@ def _aligned(
 def _write_index(folder: Path, clips: Sequence[Clip]) -> None:
     lines = "\n".join(json.dumps(asdict(c)) for c in clips)
     (folder / "index.jsonl").write_text(lines + "\n", encoding="utf-8")
+
+
+def latents_kind(packs: Sequence[Path], arrays: Sequence[str] = (REAL,)) -> LatentsKind:
+    """The one kind of latents in the named arrays of all packs.
+
+    Raises InputError where one is missing or two differ.
+    """
+    opened = [FacePack(folder) for folder in packs]
+    return shared_kind((p.folder / name, p.kind(name)) for p in opened for name in arrays)
 
 
 def list_videos(

@@ -2,23 +2,26 @@
 head learns shapes from latents, in two stages.
 
 Stage 1 hears the clip's own sound (real latents); stage 2 hears what TextToLatents predicts for the
-clip's words at the clip's timing. The stage is the name of the latents array, nothing else.
+clip's words at the clip's timing. The stage is the name of the latents array, nothing else. A lip
+head for another encoder's latents is trained alike, on a painter that stays as it is.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from avdub.errors import InputError
 from avdub.faces.lips import Floats
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig, at_times
 from avdub.training.face_batches import Clips, FaceBatch
+from avdub.training.face_data import PREDICTED, REAL, latents_kind
 from avdub.training.loop import Losses, Run, TrainConfig, train
 
-REAL, PREDICTED = "vec.f16", "predicted.f16"  # stage 1, stage 2
+STAGES = {"1": (REAL,), "2": (REAL, PREDICTED)}
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,16 @@ def train_lips(
     folder: Path,
     recipe: LipRecipe,
 ) -> LatentsToFace:
-    """Teach the lip head of `model` on the latents arrays of the packs; the painter stays."""
+    """Teach the lip head of `model` on the latents arrays of the packs; the painter stays.
+
+    Raises InputError where the packs' latents differ or are not those of the head's width.
+    """
+    kind = latents_kind(packs, recipe.arrays)
+    if kind.width != model.config.latents:
+        raise InputError(
+            f"the packs hold {kind}, but the lip head takes {model.config.latents} channels",
+            f"start with --stage 1 --latents {kind.name}",
+        )
     clips = Clips(packs, template)
     sources = [
         (clips.vec(i, name, model.config.latents), clips.times(i), clips.lips(i))
@@ -97,7 +109,10 @@ def train_lips(
         for name in recipe.arrays
     ]
     sources = [s for s in sources if len(s[0]) > 20]
+    scale = _evened(vec for vec, _, _ in sources)[:, None]
     head = Head(model.lips)
+    weight = model.lips.pre.weight
+    weight.data *= scale
     run = Run(head, recipe.train, folder, dict(recipe.weights))
 
     def step(generator: torch.Generator) -> Losses:
@@ -105,7 +120,34 @@ def train_lips(
         return lip_losses(head.lips, [sources[i] for i in picks.tolist()], generator)
 
     train(run, step)
+    weight.data /= scale
     return model
+
+
+def fresh_lips(painter: LatentsToFace, latents: int, seed: int) -> LatentsToFace:
+    """A new model with the weights of `painter` and an untrained lip head for D = `latents`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LatentsToFace(replace(painter.config, latents=latents))
+    kept = {k: v for k, v in painter.state_dict().items() if not k.startswith("lips.")}
+    model.load_state_dict({**model.state_dict(), **kept})
+    return model
+
+
+def _evened(vecs: Iterable[Tensor]) -> Tensor:
+    """Divide latents (T, D), in place, by each channel's size over all → that size (D,).
+
+    Hidden states of a wav2vec 2.0 differ a lot between channels; the noise of training, and the
+    steps of the optimiser, should mean the same for each. Nothing is subtracted: a convolution
+    pads with zeros, which must stay zeros.
+    """
+    vecs = list(vecs)
+    total = sum(vec.double().square().sum(0) for vec in vecs)
+    n = sum(len(vec) for vec in vecs)
+    size = torch.as_tensor(total / n).sqrt().clamp(min=1e-4).float()
+    for vec in vecs:
+        vec /= size
+    return size
 
 
 class Head(nn.Module):

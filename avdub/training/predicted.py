@@ -11,7 +11,8 @@ from avdub.models.text_to_latents import TextToLatents
 from avdub.progress import Progress, silent
 from avdub.text import phonemize, tokenize
 from avdub.training.align import align
-from avdub.training.face_data import FacePack
+from avdub.training.face_data import PREDICTED, FacePack
+from avdub.training.pack_latents import remember
 
 NOISE = 0.2
 LETTERS = dict(
@@ -54,7 +55,10 @@ def write_predicted(
     seed: int = 0,
     progress: Progress = silent,
 ) -> None:
-    """Add `predicted.f16` to a GRID face pack; the voices take turns."""
+    """Add `predicted.f16` to a GRID face pack; the voices take turns.
+
+    Raises InputError where the pack's latents are not as wide as the model's.
+    """
     pack = FacePack(folder)
     width = model.config.latents
     voices = list(styles.values())
@@ -67,4 +71,5 @@ def write_predicted(
             durations = align(model, tokens, vec, style)
             made = model.predict(tokens, durations, style, NOISE, seed + n)
             file.write(made.vec.half().numpy().tobytes())
-    temporary.replace(folder / "predicted.f16")
+    remember(folder, PREDICTED, pack.kind())
+    temporary.replace(folder / PREDICTED)

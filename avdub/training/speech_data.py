@@ -15,10 +15,19 @@ from avdub.progress import Progress, silent
 from avdub.text import tokenize
 from avdub.timeline import F0_PER_STEP
 from avdub.training.data import Entry, SpeechPack
+from avdub.training.pack_latents import (
+    BASE,
+    LatentsKind,
+    check_width,
+    kind_of,
+    remember,
+    shared_kind,
+)
 from avdub.training.prepare import is_held_out
 
 PROMPT_STEPS = 150  # voice samples of up to 3 s
 MEL_PER_STEP = 2
+LATENTS = "latents.f16"
 
 
 @dataclass(frozen=True)
@@ -43,8 +52,14 @@ class Utterances:
 
 
 def open_utterances(packs: Sequence[Path], with_durations: bool, held_out: bool) -> Utterances:
-    """Entries of `packs`; `held_out` picks the ones kept aside instead of the training ones."""
+    """Entries of `packs`; `held_out` picks the ones kept aside instead of the training ones.
+
+    Raises InputError where the packs hold latents of different encoders.
+    """
     opened = [SpeechPack(p) for p in packs]
+    kinds = [(p.folder / LATENTS, _kind(p)) for p in opened if (p.folder / LATENTS).is_file()]
+    if kinds:
+        shared_kind(kinds)
     items = tuple(
         (p, e)
         for p in opened
@@ -57,6 +72,10 @@ def open_utterances(packs: Sequence[Path], with_durations: bool, held_out: bool)
     # a voice's total weight grows with the square root of how much of it there is
     chances = torch.tensor([len(by_speaker[e.speaker]) ** -0.5 for _, e in items])
     return Utterances(items, {s: tuple(i) for s, i in by_speaker.items()}, chances)
+
+
+def _kind(pack: SpeechPack) -> LatentsKind:
+    return kind_of(pack.folder, LATENTS, sum(entry.steps for entry in pack.entries))
 
 
 def voice_mels(wavs: Sequence[Tensor], log_mel: LogMel) -> tuple[Tensor, Tensor]:
@@ -81,7 +100,12 @@ class TextBatch:
 
 
 def text_batch(items: Sequence[tuple[SpeechPack, Entry]], width: int) -> TextBatch:
-    """Pad whole utterances with durations into one batch."""
+    """Pad whole utterances with durations into one batch.
+
+    Raises InputError where a pack's latents are not `width` channels wide.
+    """
+    for pack in {id(pack): pack for pack, _ in items}.values():
+        check_width(pack.folder / LATENTS, _kind(pack), width)
     tokens = [torch.tensor(tokenize(e.phonemes)) for _, e in items]
     longest, steps = max(map(len, tokens)), max(e.steps for _, e in items)
 
@@ -92,24 +116,26 @@ def text_batch(items: Sequence[tuple[SpeechPack, Entry]], width: int) -> TextBat
         torch.stack([pad(t, longest) for t in tokens]),
         torch.tensor([len(t) for t in tokens]),
         torch.stack([pad(torch.tensor(e.durations), longest) for _, e in items]),
-        torch.stack([pad(p.rows("latents.f16", width, e).T, steps) for p, e in items]),
+        torch.stack([pad(p.rows(LATENTS, width, e).T, steps) for p, e in items]),
         torch.stack([pad(p.f0(e), steps * F0_PER_STEP) for p, e in items]),
     )
 
 
 def write_latents(
-    model: SpeechToLatents, packs: Sequence[Path], progress: Progress = silent
+    model: SpeechToLatents, packs: Sequence[Path], name: str = BASE, progress: Progress = silent
 ) -> None:
-    """Add `latents.f16` to packs."""
+    """Add `latents.f16` to packs; `name` says whose latents they are."""
     model.eval()
+    is_half = not model.hears_samples  # HierSpeech++ was trained on full precision
     for folder in packs:
         pack = SpeechPack(folder)
         temporary = folder / "latents.tmp"
-        with temporary.open("wb") as file, torch.autocast("cpu", torch.bfloat16):
+        with temporary.open("wb") as file, torch.autocast("cpu", torch.bfloat16, is_half):
             for entry in progress(pack.entries, f"latents {folder.name}", len(pack.entries)):
                 vec = model.listen(pack.audio(entry))
                 file.write(vec.half().numpy().tobytes())
-        temporary.replace(folder / "latents.f16")
+        remember(folder, LATENTS, LatentsKind(name, model.config.channels))
+        temporary.replace(folder / LATENTS)
 
 
 def set_scale(model: SpeechToLatents, packs: Sequence[Path], per_pack: int = 60) -> None:

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from avdub.models.layers import length_mask
 from avdub.models.spectral import LogMel
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig, normalised_error
 from avdub.timeline import F0_PER_STEP
@@ -65,17 +63,17 @@ def losses(
     style = trainee.text.voice(*voice_mels(samples, trainee.log_mel))
     shape = (len(items), recipe.model.channels, batch.vec.shape[2])
     noise = torch.randn(shape, generator=generator)
-    out = trainee.text(batch.tokens, batch.n_tokens, batch.durations, batch.vec, style, noise)
+    duration_noise = torch.randn(len(items), 2, batch.tokens.shape[1], generator=generator)
+    out = trainee.text(
+        batch.tokens, batch.n_tokens, batch.durations, batch.vec, style, (noise, duration_noise)
+    )
     f0_mask = out.mask.repeat_interleave(F0_PER_STEP, 2)
-    token_mask = length_mask(batch.n_tokens, batch.tokens.shape[1])[:, 0]
-    wanted = torch.log1p(batch.durations.float())
-    duration = F.smooth_l1_loss(out.log_durations.float(), wanted, reduction="none", beta=0.2)
     return {
         "posterior": normalised_error(out.posterior_vec, batch.vec, out.mask),
         "prior": normalised_error(out.prior_vec, batch.vec, out.mask),
         "kl": out.kl,
         "f0": normalised_error(out.log_f0[:, None], batch.f0[:, None], f0_mask),
-        "duration": (duration * token_mask).sum() / token_mask.sum(),
+        "duration": out.duration,
     }
 
 

@@ -115,12 +115,12 @@ def test_a_dubs_table_names_what_it_misses(calls: Calls) -> None:
 
 
 def test_speed_is_a_row_a_command(calls: Calls) -> None:
-    result = run("speed", "a.mp4", "a.srt", "--weights", "w", "--long", "120")
+    result = run("speed", "a.mp4", "a.srt", "--model", "w", "--long", "120")
     assert result.exit_code == 0, result.output
     assert calls.args[:4] == (
         Path("a.mp4"),
         Path("a.srt"),
-        ["--voice", "heart", "--weights", "w"],
+        ["--model", "w"],
         120,
     )
     assert rows(result)["dub"] == ["40.0", "s", "950", "MB", "10.0", "s", "4.00", "0"]
@@ -140,7 +140,7 @@ class TestSpeech:
         return path
 
     def test_every_voice_says_every_line(self, text: Path, weights: Path) -> None:
-        words = ["speech", "--text", str(text), "--whisper", "w", "--weights", str(weights)]
+        words = ["speech", "--text", str(text), "--whisper", "w", "--model", str(weights)]
         result = run(*words, "--voice", "heart", "--voice", "michael", "--json")
         assert result.exit_code == 0, result.output
         heart, michael = json.loads(result.stdout)["voices"]
@@ -149,7 +149,7 @@ class TestSpeech:
         assert heart["miss_ms"] <= 10.1
 
     def test_the_table_shows_what_was_heard_wrongly(self, text: Path, weights: Path) -> None:
-        words = ["speech", "--text", str(text), "--whisper", "w", "--weights", str(weights)]
+        words = ["speech", "--text", str(text), "--whisper", "w", "--model", str(weights)]
         result = run(*words, "--limit", "2", "--progress", "none")
         first, second, mean = (s for s in result.stdout.splitlines() if s.startswith("heart"))
         assert first.split()[1:4] == ["1", "0.00", "3.75"]

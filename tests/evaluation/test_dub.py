@@ -37,7 +37,7 @@ def cues(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def options(weights: Path) -> DubOptions:
-    return DubOptions(weights=weights, device="cpu")
+    return DubOptions(model=str(weights), device="cpu")
 
 
 @pytest.fixture(scope="module")

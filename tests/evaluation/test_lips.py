@@ -161,11 +161,11 @@ def test_a_clip_without_sound_is_reported_and_the_others_measured(
 def test_nothing_to_measure_is_an_input_error(weights: Path, tmp_path: Path) -> None:
     bare = make_clip(tmp_path / "bars.mp4", n_frames=25, audio=make_tone())
     with pytest.raises(InputError, match="shows no usable face"):
-        measure_lips([bare], Weights(weights))
+        measure_lips([bare], Weights(str(weights)))
 
 
 def test_a_real_face_is_followed_through_the_whole_clip(face_clip: Path, weights: Path) -> None:
-    models = Weights(weights)
+    models = Weights(str(weights))
     predicted = lips.predicted_opening(probe(face_clip), models)
     assert predicted.shape == (N_FRAMES,)
     assert np.isfinite(predicted).all()

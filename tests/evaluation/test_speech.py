@@ -99,7 +99,7 @@ class TestLines:
 class TestOurVoice:
     @pytest.fixture
     def options(self, weights: Path) -> DubOptions:
-        return DubOptions(weights=weights, device="cpu")
+        return DubOptions(model=str(weights), device="cpu")
 
     def test_the_fit_is_tried_beside_the_natural_length(self, options: DubOptions) -> None:
         (line,) = speech.spoken_lines(["Hello there."], options)

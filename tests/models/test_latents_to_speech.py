@@ -8,7 +8,8 @@ from torch import Tensor
 
 from avdub.checkpoint import load_module, save_module
 from avdub.latents import Latents
-from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig, pulse_train
+from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
+from avdub.models.source_filter import SourceFilter, pulse_train
 from tests.models.made import level, noise, shaken, size_of, without_gradient
 from tests.tiny import STYLE, make_latents_to_speech
 
@@ -104,7 +105,8 @@ def test_pitch_drives_the_sound(model: LatentsToSpeech) -> None:
 
 def test_filters_are_positive_and_bounded(model: LatentsToSpeech) -> None:
     shaken(model, size=3.0)
-    bands = model.envelopes(noise(1, 16, T), log_f0(150, 4 * T), noise(1, STYLE, 1))
+    assert isinstance(model.synthesizer, SourceFilter)
+    bands = model.synthesizer.envelopes(noise(1, 16, T), log_f0(150, 4 * T), noise(1, STYLE, 1))
     for filters in bands:
         assert filters.shape == (1, 257, 4 * T + 1)
         assert (filters > 0).all()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 
 from avdub.models.layers import (
     ChannelNorm,
@@ -10,6 +11,7 @@ from avdub.models.layers import (
     RelativeAttention,
     RelativeEncoder,
     WaveNet,
+    fold_weight_norm,
     length_mask,
 )
 from tests.models.made import noise, shaken, size_of, without_gradient
@@ -35,7 +37,7 @@ def style() -> Tensor:
 
 @pytest.fixture
 def flow() -> CouplingFlow:
-    flow = CouplingFlow(C, 8, 2, 3, 1, STYLE)
+    flow = CouplingFlow(C, 2, 3, 1, STYLE)
     shaken(flow)
     return flow
 
@@ -144,3 +146,40 @@ def test_convnext_keeps_the_shape_and_hears_its_style(x: Tensor) -> None:
     style = noise(2, STYLE, seed=1)
     assert block(x, style).shape == x.shape
     assert not torch.allclose(block(x, style), block(x, -style))
+
+
+def test_folding_weight_norm_changes_no_output(x: Tensor, mask: Tensor, style: Tensor) -> None:
+    net = WaveNet(C, 3, 2, STYLE)
+    shaken(net)
+    before = net(x, mask, style)
+    fold_weight_norm(net)
+    torch.testing.assert_close(net(x, mask, style), before, atol=1e-6, rtol=1e-5)
+
+
+def test_folded_weights_are_plain_parameters() -> None:
+    net = WaveNet(C, 3, 2, STYLE)
+    assert any(parametrize.is_parametrized(part) for part in net.modules())
+    fold_weight_norm(net)
+    assert not any(parametrize.is_parametrized(part) for part in net.modules())
+    assert isinstance(net.cond_layer.weight, torch.nn.Parameter)
+
+
+def test_folding_twice_is_folding_once() -> None:
+    net = WaveNet(C, 3, 2, STYLE)
+    fold_weight_norm(net)
+    weights = {name: value.clone() for name, value in net.state_dict().items()}
+    fold_weight_norm(net)
+    assert {n: v.tolist() for n, v in net.state_dict().items()} == {
+        n: v.tolist() for n, v in weights.items()
+    }
+
+
+@pytest.mark.parametrize("expand", [2, 4])
+def test_the_condition_of_a_flow_is_as_wide_as_asked(
+    x: Tensor, mask: Tensor, style: Tensor, expand: int
+) -> None:
+    flow = CouplingFlow(C, 2, 2, 1, STYLE, expand)
+    shaken(flow)
+    assert flow.to_hidden.weight.shape == (C, expand * C)
+    z = flow(x, mask, style)
+    torch.testing.assert_close(flow(z, mask, style, reverse=True), x, atol=1e-5, rtol=1e-5)

@@ -45,7 +45,7 @@ def run(model: TextToLatents, style: Tensor, rows: slice = slice(None)) -> TextT
         DURATIONS[rows, :n],
         noise(2, width, STEPS, seed=2)[rows, :, :steps],
         style[rows],
-        noise(2, channels, STEPS, seed=3)[rows, :, :steps],
+        (noise(2, channels, STEPS, seed=3)[rows, :, :steps], noise(2, 2, 6, seed=4)[rows, :, :n]),
     )
 
 
@@ -53,7 +53,7 @@ def test_shapes_follow_the_config(model: TextToLatents, style: Tensor) -> None:
     out, width = run(model, style), model.config.latents
     assert out.posterior_vec.shape == out.prior_vec.shape == (2, width, STEPS)
     assert out.log_f0.shape == (2, 4 * STEPS)
-    assert out.log_durations.shape == TOKENS.shape
+    assert out.duration.ndim == 0
     assert out.mask.sum(2).tolist() == [[18], [10]]
     assert out.kl.ndim == 0
 
@@ -64,9 +64,6 @@ def test_padding_a_batch_changes_nothing(model: TextToLatents, style: Tensor) ->
     for name in ("posterior_vec", "prior_vec"):
         a, b = getattr(both, name)[1:, :, :10], getattr(alone, name)
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(
-        both.log_durations[1:, :4], alone.log_durations, atol=1e-4, rtol=1e-4
-    )
     torch.testing.assert_close(both.log_f0[1:, :40], alone.log_f0, atol=1e-4, rtol=1e-4)
 
 
@@ -76,14 +73,14 @@ def test_every_parameter_learns(model: TextToLatents) -> None:
 
     def loss() -> Tensor:
         out = run(model, model.voice(mel, mask))
-        return size_of(out.posterior_vec, out.prior_vec, out.log_f0, out.log_durations) + out.kl
+        return size_of(out.posterior_vec, out.prior_vec, out.log_f0) + out.kl + out.duration
 
     unmoved = without_gradient(model, loss)
     assert {name for name in unmoved if not name.endswith("conv_k.bias")} == set()
 
 
 def test_durations_do_not_bend_the_text_encoder(model: TextToLatents, style: Tensor) -> None:
-    unmoved = without_gradient(model, lambda: run(model, style).log_durations.sum())
+    unmoved = without_gradient(model, lambda: run(model, style).duration)
     assert "text.emb.weight" in unmoved
 
 

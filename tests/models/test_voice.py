@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -48,3 +50,18 @@ def test_a_recorded_number(encoder: VoiceEncoder, mel: Tensor) -> None:
 def test_a_flat_sample_is_refused(encoder: VoiceEncoder) -> None:
     with pytest.raises(AssertionError, match="mel must be"):
         encoder(torch.zeros(80, 5), torch.ones(1, 1, 5))
+
+
+@pytest.mark.parametrize("prompt_mel", [False, True])
+def test_listening_to_a_sample_is_encoding_its_mel(prompt_mel: bool) -> None:
+    encoder = VoiceEncoder(replace(VoiceEncoderConfig.tiny(), prompt_mel=prompt_mel)).eval()
+    wav = noise(16_000) / 10
+    mel = encoder.mel(wav[None])[..., :-1]  # its last frame is half beyond the end
+    assert mel.shape[2] == (50 if prompt_mel else 100)
+    style = encoder.listen(wav)
+    torch.testing.assert_close(style, encoder(mel, torch.ones(1, 1, mel.shape[2])).detach())
+
+
+def test_the_published_style_has_256_values() -> None:
+    encoder = VoiceEncoder(VoiceEncoderConfig.hierspeechpp()).eval()
+    assert encoder.listen(noise(3200)).shape == (1, 256, 1)

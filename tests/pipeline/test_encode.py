@@ -1,12 +1,15 @@
 """Timing: whatever the text and the slot, a line fills its slot exactly."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avdub.models.text_to_latents import TextToLatents
+from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
 from avdub.pipeline.encode import (
+    END_STEPS,
     LONGEST_CHUNK,
     START_STEPS,
     Line,
@@ -16,11 +19,12 @@ from avdub.pipeline.encode import (
     read_line,
     split_phonemes,
 )
-from avdub.text import EDGE, PAUSES, VOWELS
+from avdub.text import BASE, EDGE, OFFICIAL, PAUSES, VOWELS, FrontEnd
 from tests.tiny import STEPS_A_SYMBOL, make_styles, make_text_to_latents
 
 SAID = st.text("həlˈOwɜɹd ,.?", min_size=1, max_size=500).filter(lambda said: said.strip())
 DURATIONS = st.lists(st.floats(0, 30), min_size=1, max_size=40)
+BOTH = pytest.mark.parametrize("family", [BASE, OFFICIAL], ids=lambda family: family.name)
 
 
 @pytest.fixture(scope="module")
@@ -33,23 +37,45 @@ def style() -> torch.Tensor:
     return make_styles(0)["text"]
 
 
-def make_line(inner: list[float], symbols: str = "", edge: float = 8.0) -> Line:
-    symbols = symbols or ("ab t"[i % 4] for i in range(len(inner)))
-    chunk = EDGE + "".join(symbols) + EDGE
-    return Line((chunk,), torch.tensor([edge, *inner, edge]))
+@pytest.fixture(scope="module")
+def official_model() -> TextToLatents:
+    torch.manual_seed(2)
+    return TextToLatents(replace(TextToLatentsConfig.tiny(), symbols=178)).eval()
 
 
-@given(SAID)
-def test_splitting_keeps_every_symbol_in_order(said: str) -> None:
-    chunks = split_phonemes(said)
-    assert all(chunk[0] == chunk[-1] == EDGE for chunk in chunks)
+def make_line(
+    inner: list[float], symbols: str = "", edge: float = 8.0, family: FrontEnd = BASE
+) -> Line:
+    """A line whose symbols last as long as `inner`; a blank between two half as long as the one
+    before it."""
+    symbols = symbols or "".join("ab t"[i % 4] for i in range(len(inner)))
+    durations = [edge, *inner, edge]
+    if family.blank:
+        durations = [edge, *(d for own in inner for d in (own, own / 2))]
+        durations[-1] = edge
+    return Line((family.chunk(symbols),), torch.tensor(durations), family)
+
+
+@BOTH
+@given(said=SAID)
+def test_splitting_keeps_every_symbol_in_order(said: str, family: FrontEnd) -> None:
+    chunks = split_phonemes(said, family)
+    assert all(chunk[0] == chunk[-1] == family.edge for chunk in chunks)
     joined = "".join(chunk[1:-1] for chunk in chunks)
-    assert joined.replace(" ", "") == said.replace(" ", "")
+    assert joined.replace(" ", "").replace("_", "") == said.replace(" ", "")
 
 
-@given(SAID)
-def test_chunks_are_never_empty_nor_too_long(said: str) -> None:
-    assert all(1 <= len(chunk) - 2 <= LONGEST_CHUNK for chunk in split_phonemes(said))
+@BOTH
+@given(said=SAID)
+def test_chunks_are_never_empty_nor_too_long(said: str, family: FrontEnd) -> None:
+    for chunk in split_phonemes(said, family):
+        assert 1 <= len(chunk.strip(EDGE).replace("_", "")) <= LONGEST_CHUNK
+
+
+def test_blanks_do_not_count_towards_the_length_of_a_chunk() -> None:
+    said = "la " * 100
+    chunks, official = split_phonemes(said), split_phonemes(said, OFFICIAL)
+    assert [len(chunk) for chunk in official] == [2 * len(chunk) - 3 for chunk in chunks]
 
 
 @pytest.mark.parametrize(
@@ -66,30 +92,88 @@ def test_a_word_without_end_is_cut_all_the_same() -> None:
     assert [len(chunk) for chunk in split_phonemes("a" * 400)] == [182, 182, 42]
 
 
-@given(DURATIONS, st.integers(1, 900), st.sampled_from([1.0, 0.9, 0.7]))
-def test_a_line_fills_its_slot_exactly(inner: list[float], slot: int, slowest: float) -> None:
-    line = make_line(inner)
+@BOTH
+@given(
+    inner=DURATIONS,
+    slot=st.integers(1, 900),
+    slowest=st.sampled_from([1.0, 0.9, 0.7]),
+    edge=st.floats(0, 20),
+)
+def test_a_line_fills_its_slot_exactly(
+    inner: list[float], slot: int, slowest: float, edge: float, family: FrontEnd
+) -> None:
+    line = make_line(inner, edge=edge, family=family)
     fit = fit_line(line, slot, slowest)
     assert int(fit.steps.sum()) == slot
     assert len(fit.steps) == len(line.symbols)
     assert (fit.steps >= 0).all()
 
 
-@given(DURATIONS, st.integers(1, 900))
-def test_sounds_are_never_longer_than_the_slot(inner: list[float], slot: int) -> None:
+@BOTH
+@given(inner=DURATIONS, slot=st.integers(1, 900))
+def test_sounds_are_never_longer_than_the_slot(
+    inner: list[float], slot: int, family: FrontEnd
+) -> None:
     """All but the closing silence lies inside, so that nothing said is cut off."""
-    fit = fit_line(make_line(inner), slot)
+    fit = fit_line(make_line(inner, family=family), slot)
     assert int(fit.steps[:-1].sum()) <= slot
 
 
-@given(DURATIONS)
-def test_a_line_that_fits_keeps_its_natural_length(inner: list[float]) -> None:
-    line = make_line(inner)
+@BOTH
+@given(inner=DURATIONS)
+def test_a_line_that_fits_keeps_its_natural_length(inner: list[float], family: FrontEnd) -> None:
+    line = make_line(inner, family=family)
     slot = int(line.natural_steps) + 50
     fit = fit_line(line, slot)
     assert fit.rate == pytest.approx(1)
-    spoken = torch.tensor([min(8.0, START_STEPS), *inner])
+    spoken = line.durations[:-1].clone()
+    spoken[0] = START_STEPS
     assert (fit.steps[:-1] - spoken).abs().max() <= 1
+
+
+def test_silence_is_added_around_base_lines_only() -> None:
+    """The sounds of the official weights begin with their symbols; their edges may be nothing."""
+    assert make_line([20.0], edge=0.5).natural_steps == 20 + START_STEPS + END_STEPS
+    assert make_line([20.0], edge=0.5, family=OFFICIAL).natural_steps == 21
+    long = make_line([20.0], edge=30, family=OFFICIAL)
+    assert long.natural_steps == 20 + START_STEPS + END_STEPS
+
+
+@given(inner=DURATIONS, edge=st.floats(0.1, 20))
+def test_an_official_line_fits_its_natural_length_at_rate_one(
+    inner: list[float], edge: float
+) -> None:
+    line = make_line(inner, edge=edge, family=OFFICIAL)
+    slot = int(line.natural_steps) + 1
+    assert rate_for(line, slot) == 1
+    assert fit_line(line, slot).rate == pytest.approx(1)
+
+
+@BOTH
+@given(
+    vowel=st.floats(40, 90),
+    pause=st.floats(40, 90),
+    consonant=st.floats(40, 90),
+    share=st.floats(0.6, 0.9),
+)
+def test_pauses_give_most_then_vowels_then_consonants(
+    vowel: float, pause: float, consonant: float, share: float, family: FrontEnd
+) -> None:
+    line = make_line([vowel, pause, consonant], "a t", family=family)
+    kept = fit_line(line, int(line.natural_steps * share)).steps / line.durations
+    a, space, t = kept[[1, 2, 3] if family is BASE else [1, 3, 5]].tolist()
+    rounding = 1 / 40
+    assert space - rounding <= a <= t + rounding
+    assert a < t
+
+
+@given(share=st.floats(0.5, 0.95), edge=st.floats(0, 20))
+def test_a_blank_is_scaled_as_the_symbol_before_it(share: float, edge: float) -> None:
+    line = make_line([80.0] * 6, "atə, t", edge, OFFICIAL)
+    steps = fit_line(line, int(line.natural_steps * share)).steps[1:-1]
+    own, blank = steps[::2], steps[1::2]
+    assert (blank - own[:-1] / 2).abs().max() <= 2
+    assert int(own.max() - own.min()) > 1
 
 
 @given(st.lists(st.floats(3, 20), min_size=4, max_size=30), st.floats(0.55, 0.95))
@@ -156,6 +240,31 @@ def test_latents_last_as_long_as_the_slot(
     latents = encode(model, line, fit_line(line, slot), style, 0)
     assert len(latents) == slot
     assert torch.isfinite(latents.vec).all()
+
+
+@pytest.mark.parametrize("slot", [1, 40, 333])
+def test_official_latents_last_as_long_as_the_slot(
+    slot: int, official_model: TextToLatents, style: torch.Tensor
+) -> None:
+    line = read_line(official_model, "həlˈoʊ, wˈɜːld. " * 15, style, OFFICIAL)
+    assert len(line.chunks) > 1
+    assert len(line.durations) == len(line.symbols)
+    latents = encode(official_model, line, fit_line(line, slot), style, 0)
+    assert len(latents) == slot
+    assert torch.isfinite(latents.vec).all()
+
+
+def test_the_model_is_given_the_ids_of_its_own_front_end() -> None:
+    class Listener:
+        heard: torch.Tensor
+
+        def predict_durations(self, tokens: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+            self.heard = tokens
+            return torch.ones(len(tokens))
+
+    for family in (BASE, OFFICIAL):
+        read_line(listener := Listener(), "ab", torch.zeros(1), family)  # type: ignore[arg-type]
+        assert listener.heard.tolist() == family.ids(family.chunk("ab"))
 
 
 def test_the_same_seed_encodes_the_same(model: TextToLatents, style: torch.Tensor) -> None:

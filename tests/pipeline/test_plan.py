@@ -7,8 +7,9 @@ import pytest
 
 from avdub.errors import InputError, MediaError, SubtitleError, WeightsError
 from avdub.media.probe import probe
+from avdub.pipeline.follow import _watched, sound_energy
 from avdub.pipeline.options import DubOptions
-from avdub.pipeline.plan import Plan, _energy, _watched, make_plan
+from avdub.pipeline.plan import Plan, make_plan
 from avdub.timeline import Span
 from tests.make import make_clip, make_segment, make_tone
 from tests.tiny import make_face_clip
@@ -27,7 +28,7 @@ def write_srt(path: Path, *cues: tuple[int, int, str]) -> Path:
 
 @pytest.fixture
 def options(weights: Path) -> DubOptions:
-    return DubOptions(weights=weights)
+    return DubOptions(model=str(weights))
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +198,7 @@ def test_a_long_line_may_use_the_silence_before_the_next_cue(
 def test_a_higher_rate_allows_longer_lines(bars: Path, tmp_path: Path, weights: Path) -> None:
     text = WORDS * 2
     slow, fast = (
-        plan_of(bars, tmp_path, DubOptions(weights=weights, max_rate=rate), (0, 2000, text))
+        plan_of(bars, tmp_path, DubOptions(model=str(weights), max_rate=rate), (0, 2000, text))
         for rate in (1.0, 9.0)
     )
     assert slow.jobs[0].line is None
@@ -207,7 +208,7 @@ def test_a_higher_rate_allows_longer_lines(bars: Path, tmp_path: Path, weights: 
 def test_a_cue_of_no_step_is_too_short_at_any_rate(
     bars: Path, tmp_path: Path, weights: Path
 ) -> None:
-    hasty = DubOptions(weights=weights, max_rate=1000.0)
+    hasty = DubOptions(model=str(weights), max_rate=1000.0)
     (job,) = plan_of(bars, tmp_path, hasty, (2995, 2999, "Hello.")).jobs
     assert len(job.steps) == 0
     assert job.line is None
@@ -216,7 +217,7 @@ def test_a_cue_of_no_step_is_too_short_at_any_rate(
 
 def test_an_unknown_voice_lists_the_known_ones(bars: Path, tmp_path: Path, weights: Path) -> None:
     with pytest.raises(InputError, match="no voice 'zoe'") as caught:
-        plan_of(bars, tmp_path, DubOptions(voice="zoe", weights=weights), (0, 900, "Hi."))
+        plan_of(bars, tmp_path, DubOptions(voice="zoe", model=str(weights)), (0, 900, "Hi."))
     assert "heart, michael" in caught.value.hint
 
 
@@ -224,17 +225,17 @@ def test_an_unsupported_language_lists_the_known_ones(
     bars: Path, tmp_path: Path, weights: Path
 ) -> None:
     with pytest.raises(InputError, match="no text front end for language 'de'") as caught:
-        plan_of(bars, tmp_path, DubOptions(language="de", weights=weights), (0, 900, "Hallo."))
+        plan_of(bars, tmp_path, DubOptions(language="de", model=str(weights)), (0, 900, "Hallo."))
     assert "en-us" in caught.value.hint
 
 
 def test_missing_weights_are_named(bars: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="weights are missing"):
-        plan_of(bars, tmp_path, DubOptions(weights=tmp_path), (0, 900, "Hi."))
+        plan_of(bars, tmp_path, DubOptions(model=str(tmp_path)), (0, 900, "Hi."))
 
 
 def test_an_unknown_face_backend_is_refused(bars: Path, tmp_path: Path, weights: Path) -> None:
-    odd = DubOptions(face_backend="magic", weights=weights)
+    odd = DubOptions(face_backend="magic", model=str(weights))
     with pytest.raises(WeightsError, match="no face backend 'magic'"):
         plan_of(bars, tmp_path, odd, (0, 900, "Hi."))
 
@@ -259,14 +260,14 @@ def test_videos_without_sound_are_planned(tmp_path: Path, options: DubOptions) -
 
 def test_chosen_segments_alone_are_planned(bars: Path, tmp_path: Path, weights: Path) -> None:
     cues = [(n * 900, n * 900 + 800, f"Number {n}.") for n in range(3)]
-    some = DubOptions(weights=weights, segments=frozenset({1, 3}))
+    some = DubOptions(model=str(weights), segments=frozenset({1, 3}))
     assert [j.segment.index for j in plan_of(bars, tmp_path, some, *cues).jobs] == [1, 3]
 
 
 def test_segments_that_do_not_exist_are_named_with_the_range(
     bars: Path, tmp_path: Path, weights: Path
 ) -> None:
-    odd = DubOptions(weights=weights, segments=frozenset({2, 7}))
+    odd = DubOptions(model=str(weights), segments=frozenset({2, 7}))
     cues = [(n * 900, n * 900 + 800, "Hi.") for n in range(3)]
     with pytest.raises(InputError, match="no segment 7") as caught:
         plan_of(bars, tmp_path, odd, *cues)
@@ -310,7 +311,7 @@ def test_energy_is_the_power_during_each_frame(tmp_path: Path) -> None:
 
     sound = join([silence(16_000, 1, 16_000), make_tone(1.0)])
     clip = make_clip(tmp_path / "v.mkv", rate=Fraction(10), n_frames=20, audio=sound)
-    energy = _energy(probe(clip))
+    energy = sound_energy(probe(clip))
     assert energy is not None
     assert energy.shape == (20,)
     assert energy[:9].max() < 1e-4
@@ -318,4 +319,4 @@ def test_energy_is_the_power_during_each_frame(tmp_path: Path) -> None:
 
 
 def test_silent_videos_have_no_energy(tmp_path: Path) -> None:
-    assert _energy(probe(make_clip(tmp_path / "v.mp4"))) is None
+    assert sound_energy(probe(make_clip(tmp_path / "v.mp4"))) is None

@@ -23,7 +23,7 @@ def test_every_model_is_opened_once_when_it_is_needed(
         return load(path, module, config)
 
     monkeypatch.setattr(weights_module, "load_module", watched)
-    family = Weights(weights)
+    family = Weights(str(weights))
     assert opened == []
     assert getattr(family, name) is getattr(family, name)
     assert opened == [weights / f"{name}.safetensors"]
@@ -34,15 +34,17 @@ def test_the_shipped_family_is_the_default() -> None:
 
 
 def test_a_voice_has_a_style_for_text_and_one_for_speech(weights: Path) -> None:
-    assert set(Weights(weights).voice("michael")) == {"text", "speech"}
+    assert set(Weights(str(weights)).voice("michael")) == {"text", "speech"}
 
 
 def test_an_empty_folder_is_an_error_only_when_used(tmp_path: Path) -> None:
-    family = Weights(tmp_path)
-    with pytest.raises(WeightsError, match="template"):
-        _ = family.template
+    family = Weights(str(tmp_path))
     with pytest.raises(WeightsError, match=r"text_to_latents\.safetensors"):
         _ = family.text_to_latents
+
+
+def test_faces_are_the_shipped_ones_where_a_family_has_none(tmp_path: Path) -> None:
+    assert Weights(str(tmp_path)).faces == base_folder() / "faces"
 
 
 def test_the_device_is_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,16 @@
 """What every test gets: fixed seeds, no network, no ERROR logs; tiny models and a face clip."""
 
 import logging
+import os
 import random
 import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# Tiny models gain nothing from threads, and on a busy machine threads wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

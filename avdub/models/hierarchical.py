@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
 from avdub.models.layers import CouplingFlow, RelativeEncoder, WaveNet
-from avdub.models.resblocks import SLOPE, AliasFreeSnake, ResidualMean, Upsampling
+from avdub.models.resblocks import SLOPE, AliasFreeSnake, ResidualMean, RowConv, Upsampling
 from avdub.timeline import F0_PER_STEP
 
 NOISE = 0.333  # of the semantic prior (HierSpeech++ inference)
@@ -143,7 +143,7 @@ class DualAudioEncoder(nn.Module):
         self.wave_pre = nn.Conv1d(1, WAVE_CHANNELS[0], 7, padding=3)
         widths = (*WAVE_CHANNELS, c)
         self.downs = nn.ModuleList(
-            weight_norm(nn.Conv1d(a, b, kernel, rate, (kernel - 1) // 2))
+            weight_norm(RowConv(a, b, kernel, rate, (kernel - 1) // 2))
             for a, b, (rate, kernel) in zip(widths[:-1], widths[1:], DOWNSAMPLING, strict=True)
         )
         self.means = nn.ModuleList(
@@ -157,10 +157,11 @@ class DualAudioEncoder(nn.Module):
         self, spec: Tensor, wav: Tensor, mask: Tensor, style: Tensor
     ) -> tuple[Tensor, Tensor]:
         """spec (B, 641, T), wav (B, 320T) → mean and log deviation, each (B, C, T)."""
-        heard = self.wave_pre(wav[:, None])
+        heard = self.wave_pre(wav[:, None]).transpose(1, 2).contiguous()  # (B, 320T, C)
         for down, blocks in zip(self.downs, self.means, strict=True):
             heard = blocks(down(heard))
-        heard = self.wave_post(self.snake(heard)) * mask
+        heard = self.snake(heard).transpose(1, 2)  # (B, C, T)
+        heard = self.wave_post(heard) * mask
         seen = self.spectrum(self.pre(spec) * mask, mask, style)
         mean, log_std = (self.proj(torch.cat((seen, heard), 1)) * mask).chunk(2, 1)
         return mean, log_std
@@ -198,15 +199,15 @@ class SourceNetwork(nn.Module):
             Upsampling(c, 2, 4, SOURCE_KERNELS, snake=True) for c in (wide, wide // 2)
         )
         self.snake = AliasFreeSnake(wide // 4)
-        self.post = nn.Conv1d(wide // 4, 1, 7, padding=3, bias=False)
+        self.post = RowConv(wide // 4, 1, 7, padding=3, bias=False)
 
     def forward(self, z: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, T) → excitation (B, E, 4T), log_f0 (B, 4T)."""
-        x = self.pre(z) + self.cond(style)
+        """(B, C, T) → excitation (B, 4T, E), log_f0 (B, 4T)."""
+        x = (self.pre(z) + self.cond(style)).transpose(1, 2).contiguous()  # (B, T, C)
         for stage in self.stages:
             x = stage(x)
         x = self.snake(x)
-        return x, self.post(x)[:, 0]
+        return x, self.post(x)[..., 0]
 
 
 class Generator(nn.Module):
@@ -219,22 +220,23 @@ class Generator(nn.Module):
         self.pre = weight_norm(nn.Conv1d(config.channels, wide, 7, padding=3))
         self.cond = nn.Conv1d(style, wide, 1)
         self.down = ExcitationEncoder(excitation, wide)
-        self.proj = nn.Conv1d(excitation, wide // 2, 7, padding=3)
+        self.proj = RowConv(excitation, wide // 2, 7, padding=3)
         self.stages = nn.ModuleList(
             Upsampling(wide >> i, rate, kernel, config.kernels, snake=True)
             for i, (rate, kernel) in enumerate(zip(config.rates, config.rate_kernels, strict=True))
         )
         last = wide >> len(config.rates)
         self.snake = AliasFreeSnake(last)
-        self.post = nn.Conv1d(last, 1, 7, padding=3, bias=False)
+        self.post = RowConv(last, 1, 7, padding=3, bias=False)
 
     def forward(self, z: Tensor, excitation: Tensor, style: Tensor) -> Tensor:
-        """z (B, C, T), excitation (B, E, 4T) → (B, 320T)."""
-        x = self.pre(z) + self.down(excitation) + self.cond(style)
+        """z (B, C, T), excitation (B, 4T, E) → (B, 320T)."""
+        x = self.pre(z) + self.down(excitation.transpose(1, 2)) + self.cond(style)
+        x = x.transpose(1, 2).contiguous()  # (B, T, C)
         for i, stage in enumerate(self.stages):
             x = stage(x, self.proj(excitation) if i == 0 else None)
         out: Tensor = torch.tanh(self.post(self.snake(x)))
-        return out[:, 0]
+        return out[..., 0]
 
 
 class ExcitationEncoder(nn.Module):

@@ -49,7 +49,9 @@ class UpsamplingPitchPredictor(nn.Module):
     def forward(self, vec: Tensor, z: Tensor, mask: Tensor, style: Tensor) -> Tensor:
         """vec (B, D, T) → (B, 4T); z is not looked at. Teaches neither latents nor style."""
         x = self.pre(vec.detach()) + self.cond(style.detach())
+        x = x.transpose(1, 2).contiguous()  # (B, T, C)
         for stage in self.stages:
             x = stage(x)
+        x = x.transpose(1, 2)  # (B, C, 4T)
         out: Tensor = self.post(F.leaky_relu(x)) * mask.repeat_interleave(F0_PER_STEP, 2)
         return out[:, 0]

@@ -7,10 +7,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-from avdub.models.resblocks import AliasFreeSnake, ResidualMean
+from avdub.models.resblocks import AliasFreeSnake, ResidualMean, RowConv
 from avdub.timeline import SAMPLE_RATE
 
-WINDOW_S, OVERLAP = 10, 400  # input samples seen on both sides; more than the network reaches
+# Interpolation counts in float32: the longer a window, the coarser. The overlap in input samples is
+# more than the network reaches.
+WINDOW_S, OVERLAP = 2, 400
 
 
 @dataclass(frozen=True)
@@ -35,15 +37,16 @@ class SpeechSR(nn.Module):
         self.pre = weight_norm(nn.Conv1d(1, config.channels, 7, padding=3))
         self.mean = ResidualMean(config.channels, config.kernels, snake=True)
         self.snake = AliasFreeSnake(config.channels)
-        self.post = nn.Conv1d(config.channels, 1, 7, padding=3, bias=False)
+        self.post = RowConv(config.channels, 1, 7, padding=3, bias=False)
 
     def forward(self, wav: Tensor) -> Tensor:
         """(B, S) at 16 kHz → (B, S × rate / 16,000)."""
         assert wav.ndim == 2, f"sound must be (B, S), got {tuple(wav.shape)}"
         size = wav.shape[1] * self.config.rate // SAMPLE_RATE
         x = F.interpolate(self.pre(wav[:, None]), size, mode="linear")  # (B, C, S')
+        x = x.transpose(1, 2).contiguous()  # (B, S', C)
         out: Tensor = torch.tanh(self.post(self.snake(self.mean(x))))
-        return out[:, 0]
+        return out[..., 0]
 
     @torch.inference_mode()
     def enhance(self, wav: Tensor) -> Tensor:

@@ -145,7 +145,8 @@ def speech_outputs(speech: Record) -> dict[str, Tensor]:
         z = parts.semantic_flow(out["prior_mean"], mask, style, reverse=True)
         out["after_flow_l"] = z
         z = out["after_flow"] = parts.acoustic_flow(z, mask, style, reverse=True)
-        out["excitation"], out["f0_estimate"] = parts.source(z, style)
+        rows, out["f0_estimate"] = parts.source(z, style)
+        out["excitation"] = rows.transpose(1, 2)
         out["audio"] = model(vec, log_f0, style, torch.zeros(1, *model.noise_shape(50)))
         out["post_mean"], out["post_logs"] = parts.acoustic_posterior(
             given["spec"], given["wav"][0], mask, style

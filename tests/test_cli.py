@@ -23,7 +23,7 @@ from avdub.cli import app
 from avdub.errors import AvdubError, FaceError, InputError, MediaError, SubtitleError, WeightsError
 from avdub.media.waveform import silence
 from avdub.pipeline.options import DubOptions
-from avdub.pipeline.report import DubReport, SegmentReport
+from avdub.pipeline.report import DubReport, ModelFacts, SegmentReport
 
 COMMANDS = ("dub", "preview", "plan", "speak", "voices", "doctor", "demo", "train", "eval")
 SEGMENT = SegmentReport(
@@ -71,6 +71,7 @@ class Pipeline:
             cuts=(1.25,),
             predicted_s=12.4,
             video="clip.mp4: 64 × 48",
+            model=ModelFacts("base", "bridge: a test", ("heart: named voice",), ()),
             exit_code=self.plan_exit_code,
             as_json=lambda: {"segments": [vars(row)]},
         )
@@ -253,7 +254,13 @@ class TestPlan:
     def test_a_dry_run_is_a_plan(self, pipeline: Pipeline, words: str) -> None:
         result = run(*words.split())
         assert pipeline.calls == [(Path("a.mp4"), None, DubOptions())]
-        for part in ("clip.mp4", "no face here", "1 cut: 00:01.250", "about 12 s"):
+        for part in (
+            "clip.mp4",
+            "no face here",
+            "heart: named voice",
+            "mouth by a bridge",
+            "1 cut: 00:01.250",
+        ):
             assert part in result.stdout
         assert "warning: line 7 is skipped" in result.stderr
 

@@ -28,6 +28,20 @@ Steps = Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps in a
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Items a step.")]
 Rate = Annotated[float, typer.Option("--lr", help="Peak learning rate.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of data order and initial weights.")]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        show_default=False,
+        help="Model to go on from, and whose sizes to take: hierspeechpp as imported, base, or a "
+        "folder. Default: a new model of base's sizes.",
+    ),
+]
+StartRate = Annotated[
+    float | None,
+    typer.Option("--lr", help="Peak learning rate.", show_default="1e-3, or 1e-4 with --start"),
+]
+TEXT, SPEECH = "text_to_latents.safetensors", "latents_to_speech.safetensors"
 
 
 @app.command("speech-to-latents")
@@ -60,20 +74,30 @@ def text_to_latents(
     pack: Packs,
     run: RunFolder,
     out: ModelFolder,
+    start: Start = None,
     steps: Steps = 2000,
     batch: Batch = 16,
-    lr: Rate = 1e-3,
+    lr: StartRate = None,
     seed: Seed = 0,
 ) -> None:
-    """Train Text-to-Vec on teacher speech with known durations."""
-    from avdub.checkpoint import save_module
+    """Train Text-to-Vec on teacher speech with known durations, or go on from a model.
+
+    HierSpeech++'s finds the durations itself; its packs are prepared with --front-end hierspeechpp
+    and --latents mms-300m.
+    """
+    from avdub.checkpoint import load_module
+    from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+    from avdub.training.export import save_result
     from avdub.training.loop import TrainConfig
-    from avdub.training.text_to_latents import Recipe, train_text_to_latents
+    from avdub.training.text_to_latents import recipe_for, train_text_to_latents
 
     _log()
-    config = TrainConfig(steps, batch, lr, seed=seed)
-    model = train_text_to_latents(pack, run, Recipe(config))
-    save_module(out / "text_to_latents.safetensors", model, model.config)
+    source = _file_of(start, TEXT) if start else None
+    begun = load_module(source, TextToLatents, TextToLatentsConfig) if source else None
+    config = TrainConfig(steps, batch, lr or _rate(start), seed=seed)
+    recipe = recipe_for(config, begun.config if begun else TextToLatentsConfig())
+    model = train_text_to_latents(pack, run, recipe, begun)
+    save_result(out / TEXT, model, _family(source))
 
 
 @app.command("latents-to-speech")
@@ -83,27 +107,56 @@ def latents_to_speech(
     run: RunFolder,
     out: ModelFolder,
     stage: Annotated[int, typer.Option(min=1, max=2, help="2 hears predicted latents.")] = 1,
+    start: Start = None,
     steps: Steps = 2500,
     batch: Batch = 14,
-    lr: Rate = 1e-3,
+    lr: StartRate = None,
     seed: Seed = 0,
 ) -> None:
-    """Train the speech synthesizer: stage 1 on real latents, stage 2 on predicted ones."""
-    from avdub.checkpoint import load_module, save_module
+    """Train the speech synthesizer: stage 1 on real latents, stage 2 on predicted ones.
+
+    Stage 2 goes on from --out's synthesizer, unless --start names another, and hears --out's text
+    model, or where there is none --start's.
+    """
+    from avdub.checkpoint import load_module
     from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
     from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
-    from avdub.training.latents_to_speech import Recipe, train_latents_to_speech
+    from avdub.training.export import save_result
+    from avdub.training.latents_to_speech import recipe_for, train_latents_to_speech
     from avdub.training.loop import TrainConfig
 
     _log()
-    file = out / "latents_to_speech.safetensors"
-    recipe = Recipe(TrainConfig(steps, batch, lr, warmup=50, seed=seed))
-    start = text = None
+    source = _file_of(start, SPEECH) if start else out / SPEECH if stage == 2 else None
+    begun = load_module(source, LatentsToSpeech, LatentsToSpeechConfig) if source else None
+    text = None
     if stage == 2:
-        start = load_module(file, LatentsToSpeech, LatentsToSpeechConfig)
-        text = load_module(out / "text_to_latents.safetensors", TextToLatents, TextToLatentsConfig)
-    model = train_latents_to_speech(pack, run, recipe, start, text)
-    save_module(file, model, model.config)
+        is_own = start is None or (out / TEXT).is_file()
+        words = out / TEXT if is_own else _file_of(start or "", TEXT)
+        text = load_module(words, TextToLatents, TextToLatentsConfig)
+    config = TrainConfig(steps, batch, lr or _rate(start), warmup=50, seed=seed)
+    recipe = recipe_for(config, begun.config if begun else LatentsToSpeechConfig())
+    model = train_latents_to_speech(pack, run, recipe, begun, text)
+    save_result(out / SPEECH, model, _family(source))
+
+
+def _file_of(name: str, file: str) -> Path:
+    """A file of the model that --start names. Raises WeightsError."""
+    from avdub.checkpoint import base_folder
+    from avdub.home import find_model
+
+    return (find_model(name) or base_folder()) / file
+
+
+def _family(source: Path | None) -> str:
+    """The family of the weights that a training went on from."""
+    from avdub.checkpoint import read_facts
+
+    return str(read_facts(source).get("family", "base")) if source else "base"
+
+
+def _rate(start: str | None) -> float:
+    """A tenth where there is something to lose."""
+    return 1e-4 if start else 1e-3
 
 
 @app.command("latents-to-face")

@@ -41,6 +41,13 @@ Latents = Annotated[
 ]
 
 
+class FrontEnds(StrEnum):
+    """For whose text model."""
+
+    base = "base"
+    hierspeechpp = "hierspeechpp"
+
+
 @app.command("teacher")
 def teacher(
     *,
@@ -76,16 +83,36 @@ def teacher(
 def speech(
     corpus: Corpus,
     pack: Pack,
-    whisper: Annotated[Path, typer.Option(help="Whisper-base model.bin (CTranslate2).")],
+    whisper: Annotated[
+        Path | None,
+        typer.Option(
+            show_default=False,
+            help="Whisper-base model.bin (CTranslate2), whose features base's latents are learned "
+            "from. Only base needs it.",
+        ),
+    ] = None,
+    front_end: Annotated[
+        FrontEnds,
+        typer.Option(help="Whose phonemes and F0: base's, or HierSpeech++'s, found by YAAPT."),
+    ] = FrontEnds.base,
     speaker: Annotated[
         str | None, typer.Option(help="Name of the one speaker; default: from the file names.")
     ] = None,
 ) -> None:
-    """Sound, F0 and teacher features of a corpus into a pack."""
+    """Sound, F0, phonemes and teacher features of a corpus into a pack.
+
+    Phonemes need the text: a teacher corpus, or metadata.csv with a line `file|text` for each.
+    """
+    from avdub.text import front_end as front_end_of
     from avdub.training.prepare import list_corpus, prepare_speech
 
-    n_steps = prepare_speech(list_corpus(corpus, speaker), whisper, pack)
-    typer.echo(f"{n_steps / 3000:.1f} minutes in {pack}")
+    if whisper is None and front_end is FrontEnds.base:
+        raise typer.BadParameter("base's latents are learned from it", param_hint="--whisper")
+    front = front_end_of(front_end)
+    items = list_corpus(corpus, speaker, front)
+    n_steps = prepare_speech(items, whisper, pack, front=front)
+    n_said = sum(bool(item.utterance.phonemes) for item in items)
+    typer.echo(f"{n_steps / 3000:.1f} minutes in {pack}, {n_said} of {len(items)} with text")
 
 
 @app.command("latents")

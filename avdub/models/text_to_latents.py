@@ -81,8 +81,8 @@ class TextToLatentsOutput(NamedTuple):
     """Training results; frames of z are masked by `mask` (B, 1, T)."""
 
     posterior_vec: Tensor  # (B, D, T) decoded from a posterior sample
-    prior_vec: Tensor  # (B, D, T) decoded from the prior mean
-    log_f0: Tensor  # (B, 4T) from the prior path
+    prior_vec: Tensor | None  # (B, D, T) decoded from the prior mean
+    log_f0: Tensor  # (B, 4T) from the prior path, or from true latents where it is left out
     duration: Tensor  # (), what the durations cost their predictor
     kl: Tensor  # ()
     mask: Tensor
@@ -149,6 +149,7 @@ class TextToLatents(nn.Module):
         vec: Tensor,
         style: Tensor,
         noise: tuple[Tensor, Tensor],
+        with_prior: bool = True,
     ) -> TextToLatentsOutput:
         """tokens and durations (B, P), vec (B, D, T), style (B, G, 1), noise (B, C, T) of z and
         (B, 2, P) of the durations."""
@@ -165,9 +166,11 @@ class TextToLatents(nn.Module):
         z = (post_mean + noise[0] * torch.exp(post_log_std)) * mask
         z_prior = self.flow(z, mask, style).float()
         kl = _kl(z_prior, post_log_std, mean.float(), log_std.float(), mask)
-        z_mean = self.flow(mean * mask, mask, style, reverse=True)
-        prior_vec = self.decode(z_mean, mask, style)
-        log_f0 = self.pitch(prior_vec, z_mean, mask, style)
+        prior_vec, heard, z_heard = None, vec, z
+        if with_prior:
+            z_heard = self.flow(mean * mask, mask, style, reverse=True)
+            prior_vec = heard = self.decode(z_heard, mask, style)
+        log_f0 = self.pitch(heard, z_heard, mask, style)
         posterior_vec = self.decode(z, mask, style)
         logits = self.classifier(z) if self.config.classify_symbols else None
         return TextToLatentsOutput(posterior_vec, prior_vec, log_f0, duration, kl, mask, logits)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ORIGINAL = "original"  # the voice that is taken from the video itself
 HEARD_S = 3  # our own voice encoders were trained on samples of up to so many seconds
 LOWEST_24K, LOWEST_48K = 20_000, 40_000  # rates of the source from which SpeechSR is worth it
-LIGHT_COST_S, HEAVY_COST_S = 0.35, 2.0  # of a second of speech, on two cores
+LIGHT_COST_S, HEAVY_COST_S = 0.35, 1.0  # of a second of speech, on two cores
 SAME_LATENTS = "made from the speech's own latents"
 BRIDGE = "bridge: the base model's SpeechToLatents hears the new speech, and moves the lips"
 

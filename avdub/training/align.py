@@ -1,7 +1,8 @@
 """Monotonic alignment search: the best whole durations of known symbols in known latents.
 
 Glow-TTS (arXiv 2005.11129) section 2.2: the path through log likelihoods (P, T) that advances one
-symbol at a time. Stage 2 uses it to say a clip's words at the clip's own timing.
+symbol at a time. Stage 2 uses it to say a clip's words at the clip's own timing, and the training
+of a text model whose symbols have no known durations finds them with it in every step.
 """
 
 import numpy as np
@@ -9,27 +10,68 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from avdub.models.layers import length_mask
 from avdub.models.text_to_latents import TextToLatents
+from avdub.training.speech_data import TextBatch
+
+Scores = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
-def best_durations(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def best_durations(scores: Scores) -> Counts:
     """scores (P, T), P ≤ T → steps of each symbol (P,), each at least one, adding up to T."""
     n_symbols, n_steps = scores.shape
-    assert n_symbols <= n_steps, f"{n_symbols} symbols do not fit into {n_steps} steps"
-    best = np.full(n_symbols, -np.inf)
-    best[0] = scores[0, 0]
-    advanced = np.zeros((n_steps, n_symbols), bool)
-    for t in range(1, n_steps):
-        moved = np.concatenate(([-np.inf], best[:-1]))
+    (durations,) = batch_durations(scores[None], np.array([n_symbols]), np.array([n_steps]))
+    return np.asarray(durations)
+
+
+def batch_durations(scores: Scores, n_symbols: Counts, n_steps: Counts) -> Counts:
+    """As best_durations: scores (B, P, T), of which row b counts up to its n_symbols and n_steps
+    (B,) → (B, P), zero beyond."""
+    for symbols, steps in zip(n_symbols, n_steps, strict=True):
+        assert symbols <= steps, f"{symbols} symbols do not fit into {steps} steps"
+    n_rows, longest, last = scores.shape
+    best = np.full((n_rows, longest), -np.inf)
+    best[:, 0] = scores[:, 0, 0]
+    advanced = np.zeros((last, n_rows, longest), bool)
+    for t in range(1, last):
+        moved = np.pad(best[:, :-1], ((0, 0), (1, 0)), constant_values=-np.inf)
         advanced[t] = moved > best
-        best = np.maximum(moved, best) + scores[:, t]
-    durations = np.zeros(n_symbols, np.int64)
-    symbol = n_symbols - 1
-    for t in range(n_steps - 1, -1, -1):
-        durations[symbol] += 1
-        if t and advanced[t, symbol]:
-            symbol -= 1
+        best = np.maximum(moved, best) + scores[:, :, t]
+    durations = np.zeros((n_rows, longest), np.int64)
+    rows, symbol = np.arange(n_rows), n_symbols - 1
+    for t in range(last - 1, -1, -1):
+        is_inside = t < n_steps
+        durations[rows, symbol] += is_inside
+        symbol = symbol - (advanced[t, rows, symbol] & is_inside)
     return durations
+
+
+def log_likelihoods(z: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """z (B, C, T) under the normals of mean and log deviation (B, C, P) → (B, P, T), but for a
+    constant."""
+    weight = torch.exp(-2 * log_std).transpose(1, 2)  # (B, P, C)
+    mean = mean.transpose(1, 2)
+    scores = -0.5 * (weight @ z.square() - 2 * (weight * mean) @ z)
+    own = 0.5 * weight * mean.square() + log_std.transpose(1, 2)
+    return scores - own.sum(2, keepdim=True)
+
+
+@torch.no_grad()
+def aligned_durations(
+    model: TextToLatents, batch: TextBatch, style: Tensor, noise: Tensor
+) -> Tensor:
+    """Durations (B, P) of the batch's symbols in its latents: the likeliest under the prior of the
+    flowed posterior sample that `noise` (B, C, T) draws, as VITS and HierSpeech++ train with."""
+    token_mask = length_mask(batch.n_tokens, batch.tokens.shape[1])
+    mask = length_mask(batch.n_steps, batch.vec.shape[2])
+    _, mean, log_std = model.text(batch.tokens, token_mask, style)
+    post_mean, post_log_std = model.encode(batch.vec, mask, style)
+    z = (post_mean + noise * torch.exp(post_log_std)) * mask
+    z_prior = model.flow(z, mask, style).float()
+    scores = log_likelihoods(z_prior, mean.float(), log_std.float()).double()
+    counts = (batch.n_tokens.numpy(), batch.n_steps.numpy())
+    return torch.from_numpy(batch_durations(scores.numpy(), *counts))
 
 
 @torch.inference_mode()
@@ -37,11 +79,7 @@ def align(model: TextToLatents, tokens: Tensor, vec: Tensor, style: Tensor) -> T
     """Durations (P,) of tokens (P,) in latents vec (T, D), by likelihood under the prior."""
     mask = torch.ones(1, 1, len(vec))
     _, mean, log_std = model.text(tokens[None], torch.ones(1, 1, len(tokens)), style)
-    post = model.posterior(model.posterior_pre(vec.T[None]) * mask, mask, style)
-    z, _ = model.posterior_proj(post).chunk(2, 1)
-    z = model.flow(z, mask, style)[0]  # (C, T)
-    mean, log_std = mean[0].T, log_std[0].T.clamp(-3, 3)  # (P, C)
-    weight = torch.exp(-2 * log_std)
-    scores = -0.5 * (weight @ z.square() - 2 * (weight * mean) @ z)
-    scores = scores - (0.5 * weight * mean.square() + log_std).sum(1, keepdim=True)
+    z, _ = model.encode(vec.T[None], mask, style)
+    z = model.flow(z, mask, style)
+    scores = log_likelihoods(z, mean, log_std.clamp(-3, 3))[0]
     return torch.from_numpy(best_durations(scores.double().numpy()))

@@ -2,6 +2,7 @@
 
 A pack is a folder: `index.jsonl` (one line an utterance) and raw arrays that share offsets in
 latent steps: `audio.i16` (320 a step), `f0.f16` (4 a step), `teacher.f16` and `latents.f16` (rows).
+The teacher's features are only there where the latents are to be learned from them.
 """
 
 import json
@@ -89,32 +90,31 @@ class SpeechPack:
 class PackWriter:
     """Appends utterances to a pack folder; a pack is only listed when whole."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, with_teacher: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.offset = 0
         self.entries: list[Entry] = []
-        self.files = {
-            name: (folder / name).open("wb") for name in ("audio.i16", "f0.f16", "teacher.f16")
-        }
+        names = ("audio.i16", "f0.f16", *(("teacher.f16",) if with_teacher else ()))
+        self.files = {name: (folder / name).open("wb") for name in names}
+        if not with_teacher:  # what an earlier pack left in this folder would not fit
+            (folder / "teacher.f16").unlink(missing_ok=True)
 
     def add(
         self,
         entry: Entry,
         wav: npt.NDArray[np.float32],
         f0: npt.NDArray[np.float32],
-        teacher: npt.NDArray[np.float32],
+        teacher: npt.NDArray[np.float32] | None,
     ) -> None:
-        """`wav` (steps × 320,), `f0` (steps × 4,), `teacher` (steps, channels)."""
+        """`wav` (steps × 320,), `f0` (steps × 4,), `teacher` (steps, channels) if there is one."""
         assert len(wav) == entry.steps * SAMPLES_PER_STEP, f"{entry.id}: sound is not whole steps"
-        assert len(teacher) == entry.steps, f"{entry.id}: teacher features do not fit"
         pcm = np.clip(np.round(wav * 32768), -32768, 32767).astype("<i2")
-        for name, data in (
-            ("audio.i16", pcm),
-            ("f0.f16", f0.astype("<f2")),
-            ("teacher.f16", teacher.astype("<f2")),
-        ):
-            self.files[name].write(data.tobytes())
+        self.files["audio.i16"].write(pcm.tobytes())
+        self.files["f0.f16"].write(f0.astype("<f2").tobytes())
+        if teacher is not None:
+            assert len(teacher) == entry.steps, f"{entry.id}: teacher features do not fit"
+            self.files["teacher.f16"].write(teacher.astype("<f2").tobytes())
         self.entries.append(entry)
         self.offset += entry.steps
 

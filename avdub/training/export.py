@@ -8,15 +8,21 @@ import torch
 from torch import Tensor
 
 from avdub.checkpoint import (
+    MANIFEST,
     Voice,
     load_module,
+    read_manifest,
+    save_manifest,
+    save_module,
     save_voices,
+    sha256,
     write_manifest,
 )
 from avdub.errors import InputError
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
-from avdub.models.spectral import LogMel
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
+from avdub.text import front_end
+from avdub.training.pack_latents import BASE
 from avdub.training.speech_data import open_utterances, voice_mels
 
 SAMPLES_A_VOICE = 24
@@ -63,25 +69,40 @@ def export_voices(packs: Sequence[Path], names: Sequence[str], folder: Path, see
     speech = load_module(
         folder / "latents_to_speech.safetensors", LatentsToSpeech, LatentsToSpeechConfig
     )
-    data = open_utterances(packs, False, False)
+    data = open_utterances(packs, False, False, front_end(text.config.front_end))
     generator = torch.Generator().manual_seed(seed)
-    log_mel = LogMel()
     found: dict[str, tuple[Voice, Mapping[str, Tensor]]] = {}
     for name in names:
         if name not in data.by_speaker or name not in TEACHERS:
             known = ", ".join(sorted(TEACHERS))
             raise InputError(f"no speech of voice {name!r} in these packs", f"known are {known}")
         cuts = [data.sample_of(name, generator) for _ in range(SAMPLES_A_VOICE)]
-        mel, mask = voice_mels(cuts, log_mel)
         with torch.inference_mode():
             styles = {
-                use: model.voice(mel, mask).mean(0, keepdim=True)
-                for use, model in (("text", text), ("speech", speech))
+                use: voice(*voice_mels(cuts, voice.mel)).mean(0, keepdim=True)
+                for use, voice in (("text", text.voice), ("speech", speech.voice))
             }
         about = TEACHERS[name]
         voice = Voice(name, about.language, about.gender, about.text, about.origin, about.licence)
         found[name] = (voice, styles)
     save_voices(folder, found)
+
+
+def save_result(file: Path, model: TextToLatents | LatentsToSpeech, family: str) -> None:
+    """Write a trained model of a family into a model folder, whose manifest stays true.
+
+    Imported weights are kept in full precision, so what goes on from them is too.
+    """
+    dtype = torch.float16 if family == BASE else None
+    save_module(file, model, model.config, family, dtype)
+    if not (file.parent / MANIFEST).is_file():
+        return
+    listing = read_manifest(file.parent)
+    if file.name in listing:
+        facts = {**listing[file.name], "sha256": sha256(file), "bytes": file.stat().st_size}
+        if facts.pop("source_sha256", None):
+            facts["origin"] = f"trained further from {facts.get('origin', 'imported weights')}"
+        save_manifest(file.parent, {**listing, file.name: facts})
 
 
 def finish(folder: Path) -> None:

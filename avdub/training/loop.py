@@ -9,11 +9,13 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from avdub.errors import InputError
 
 Losses = dict[str, Tensor]
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Run:
     weights: Mapping[str, float]
     optimizer: torch.optim.Optimizer = field(init=False)
     generator: torch.Generator = field(init=False)
+    model: object = None  # the config that a checkpoint must have to be resumed from
     done: int = 0
 
     def __post_init__(self) -> None:
@@ -69,22 +72,37 @@ class Run:
             "generator": self.generator.get_state(),
             "torch": torch.get_rng_state(),
             "done": self.done,
+            "model": _description(self.model),
         }
         temporary = self.state_file.with_suffix(".tmp")
         torch.save(state, temporary)
         temporary.replace(self.state_file)
 
     def resume(self) -> bool:
-        """Load the last saved state, if there is one."""
+        """Load the last saved state, if there is one.
+
+        Raises InputError where it is the state of another model.
+        """
         if not self.state_file.is_file():
             return False
         state = torch.load(self.state_file, weights_only=True)
-        self.module.load_state_dict(state["module"])
+        if state.get("model", _description(self.model)) != _description(self.model):
+            raise self._other_model()
+        try:
+            self.module.load_state_dict(state["module"])
+        except RuntimeError as error:
+            raise self._other_model() from error
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])
         torch.set_rng_state(state["torch"])
         self.done = state["done"]
         return True
+
+    def _other_model(self) -> InputError:
+        return InputError(
+            f"{self.state_file} is from the training of a model of another configuration",
+            "give the --start that this run began with, or another --run folder",
+        )
 
 
 def train(run: Run, step: Callable[[torch.Generator], Losses]) -> dict[str, float]:
@@ -117,6 +135,13 @@ def train(run: Run, step: Callable[[torch.Generator], Losses]) -> dict[str, floa
         if run.done % config.save_every == 0 or run.done == config.steps:
             run.save()
     return means
+
+
+def _description(config: object) -> str:
+    """A config as text; "" for none."""
+    if not is_dataclass(config) or isinstance(config, type):
+        return ""
+    return json.dumps(asdict(config), sort_keys=True)
 
 
 def _schedule(done: int, config: TrainConfig) -> float:

@@ -1,11 +1,12 @@
 """Which latents a pack holds: each array's encoder and width, in `latents.json` beside the arrays.
 
 Latents of two encoders look alike on disk and mean different things, so packs remember and
-training asks.
+training asks. The same file names the text front end that a speech pack was prepared for: whose
+phonemes it holds, and whose measure of F0.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from avdub.errors import InputError
 
 BASE = "base"
 RECORD = "latents.json"
+FRONT_END = "front_end"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,33 @@ class LatentsKind:
 
 def remember(folder: Path, array: str, kind: LatentsKind) -> None:
     """Note what the array of that name in the pack holds."""
-    noted = {**_read(folder), array: asdict(kind)}
+    _write(folder, {**_read(folder), array: asdict(kind)})
+
+
+def remember_front_end(folder: Path, name: str) -> None:
+    """Note the front end that the pack's phonemes and F0 are made for."""
+    if front_end_of(folder) != name:
+        _write(folder, {**_read(folder), FRONT_END: name})
+
+
+def front_end_of(folder: Path) -> str:
+    """The front end that a speech pack is made for; base where nothing is noted."""
+    return str(_read(folder).get(FRONT_END, BASE))
+
+
+def check_front_ends(folders: Iterable[Path], wanted: str) -> None:
+    """Raises InputError where a speech pack is made for another front end than the model's."""
+    for folder in folders:
+        own = front_end_of(folder)
+        if own != wanted:
+            raise InputError(
+                f"{folder} holds phonemes and F0 of the {own} front end, "
+                f"but the model takes those of {wanted}",
+                f"prepare it again with --front-end {wanted}, or leave it out",
+            )
+
+
+def _write(folder: Path, noted: Mapping[str, Any]) -> None:
     temporary = folder / f".{RECORD}.part"
     temporary.write_text(json.dumps(noted, indent=2) + "\n", encoding="utf-8")
     temporary.replace(folder / RECORD)

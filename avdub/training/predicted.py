@@ -9,12 +9,11 @@ from torch import Tensor
 from avdub.errors import InputError
 from avdub.models.text_to_latents import TextToLatents
 from avdub.progress import Progress, silent
-from avdub.text import phonemize, tokenize
+from avdub.text import front_end
 from avdub.training.align import align
 from avdub.training.face_data import PREDICTED, FacePack
 from avdub.training.pack_latents import remember
 
-NOISE = 0.2
 LETTERS = dict(
     zip(
         "abcdefghijklmnopqrstuvwxyz",
@@ -62,14 +61,16 @@ def write_predicted(
     pack = FacePack(folder)
     width = model.config.latents
     voices = list(styles.values())
+    front = front_end(model.config.front_end)
     temporary = folder / "predicted.tmp"
     with temporary.open("wb") as file:
         for n, clip in enumerate(progress(pack.clips, f"predicted {folder.name}", len(pack.clips))):
             vec = pack.vec(clip, width)
             style = voices[n % len(voices)]
-            tokens = torch.tensor(tokenize(phonemize(grid_sentence(clip.id))))
+            phonemes = front.phonemize(grid_sentence(clip.id), "en")
+            tokens = torch.tensor(front.ids(front.chunk(phonemes)))
             durations = align(model, tokens, vec, style)
-            made = model.predict(tokens, durations, style, NOISE, seed + n)
+            made = model.predict(tokens, durations, style, model.config.noise, seed + n)
             file.write(made.vec.half().numpy().tobytes())
     remember(folder, PREDICTED, pack.kind())
     temporary.replace(folder / PREDICTED)

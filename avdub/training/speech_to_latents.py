@@ -23,6 +23,7 @@ from avdub.text import MARKS, PAUSES, SYMBOLS
 from avdub.timeline import SAMPLES_PER_STEP
 from avdub.training.data import Entry, SpeechPack
 from avdub.training.loop import Losses, Run, TrainConfig, train
+from avdub.training.pack_latents import BASE, check_front_ends
 from avdub.training.prepare import is_held_out
 
 TEACHER_CHANNELS = 1024
@@ -67,6 +68,7 @@ class Cut:
 
 def train_speech_to_latents(packs: Sequence[Path], folder: Path, recipe: Recipe) -> SpeechToLatents:
     """Train on the packs' entries that are not held out; writes checkpoints to `folder`."""
+    check_front_ends(packs, BASE)
     opened = [SpeechPack(p) for p in packs]
     student = Student(recipe.model)
     _set_teacher_scale(student, opened)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avdub.models.text_to_latents import alignment
-from avdub.training.align import align, best_durations
+from avdub.training.align import align, batch_durations, best_durations, log_likelihoods
 from tests.models.made import noise, shaken
 from tests.tiny import STYLE, make_text_to_latents
 
@@ -33,6 +33,26 @@ def test_the_best_of_all_paths_is_found(n_symbols: int, spare: int, seed: int) -
 def test_more_symbols_than_steps_are_refused() -> None:
     with pytest.raises(AssertionError, match="3 symbols do not fit into 2 steps"):
         best_durations(np.zeros((3, 2)))
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 9)), min_size=1, max_size=4))
+def test_a_batch_is_aligned_as_its_rows_are_alone(sizes: list[tuple[int, int]]) -> None:
+    rng = np.random.default_rng(len(sizes))
+    n_symbols = np.array([symbols for symbols, _ in sizes])
+    n_steps = n_symbols + [spare for _, spare in sizes]
+    scores = rng.standard_normal((len(sizes), n_symbols.max(), n_steps.max()))
+    found = batch_durations(scores, n_symbols, n_steps)
+    assert found.sum(1).tolist() == n_steps.tolist()
+    for row, one, symbols, steps in zip(found, scores, n_symbols, n_steps, strict=True):
+        assert row[:symbols].tolist() == best_durations(one[:symbols, :steps]).tolist()
+        assert not row[symbols:].any()
+
+
+def test_likelihoods_are_those_of_normals_but_for_a_constant() -> None:
+    z, mean, log_std = noise(2, 3, 5), noise(2, 3, 4, seed=1), noise(2, 3, 4, seed=2)
+    normal = torch.distributions.Normal(mean[..., None], log_std.exp()[..., None])
+    wanted = normal.log_prob(z[:, :, None]).sum(1) + 1.5 * np.log(2 * np.pi)
+    torch.testing.assert_close(log_likelihoods(z, mean, log_std), wanted, atol=1e-4, rtol=1e-4)
 
 
 def test_latents_said_by_the_model_are_aligned_as_they_were_said() -> None:

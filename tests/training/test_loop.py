@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from avdub.errors import InputError
 from avdub.training.loop import Losses, Run, TrainConfig, _schedule, train
 
 CONFIG = TrainConfig(steps=7, learning_rate=0.05, warmup=2, log_every=2, save_every=3, bf16=False)
@@ -138,3 +139,14 @@ def test_the_rate_warms_up_and_comes_down_to_a_twentieth() -> None:
     assert max(rates) == pytest.approx(0.976, abs=0.01)
     assert rates[-1] == pytest.approx(0.05, abs=0.001)
     assert all(a >= b for a, b in pairwise(rates[100:]))
+
+
+def test_a_run_of_another_model_is_not_resumed(tmp_path: Path) -> None:
+    first = make_run(tmp_path)
+    first.model = CONFIG
+    train(first, step_of(first))
+    for other in (Run(nn.Linear(2, 2), CONFIG, tmp_path, {}, CONFIG), make_run(tmp_path)):
+        other.model = CONFIG if isinstance(other.module, nn.Linear) else replace(CONFIG, seed=1)
+        with pytest.raises(InputError, match="of another configuration") as error:
+            other.resume()
+        assert "--run" in error.value.hint

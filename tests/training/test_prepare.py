@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avdub.errors import InputError
+from avdub.text import OFFICIAL
 from avdub.training import prepare
 from avdub.training.data import SpeechPack
+from avdub.training.pack_latents import front_end_of
 from avdub.training.prepare import Item, is_held_out, list_corpus, prepare_speech, read_sound_of
 from avdub.training.teacher import Utterance
 from tests.make import make_clip, make_tone
@@ -38,7 +40,11 @@ class Teacher:
 @pytest.fixture
 def _teacher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "WhisperFeatures", Teacher)
-    monkeypatch.setattr(prepare, "log_f0", lambda wav: np.full(len(wav) // 80, 5.0, np.float32))
+
+    def log_f0(wav: np.ndarray, method: str) -> np.ndarray:
+        return np.full(len(wav) // 80, 5.0 if method == "swift" else 4.0, np.float32)
+
+    monkeypatch.setattr(prepare, "log_f0", log_f0)
 
 
 def test_about_one_name_in_ten_is_held_out() -> None:
@@ -146,3 +152,33 @@ def test_a_full_window_keeps_the_features_of_its_last_utterance(tmp_path: Path) 
     prepare_speech([item], Path("model.bin"), tmp_path / "pack")
     pack = SpeechPack(tmp_path / "pack")
     assert len(pack.rows("teacher.f16", TEACHER, pack.entries[0])) == 1500
+
+
+@pytest.mark.usefixtures("_teacher")
+def test_a_pack_for_another_front_end_says_so_and_needs_no_teacher(tmp_path: Path) -> None:
+    item = Item(Utterance("u", "a", "", "ab"), write_sound(tmp_path / "u.wav", 0.5))
+    folder = tmp_path / "pack"
+    prepare_speech([item], Path("model.bin"), folder)
+    assert front_end_of(folder) == "base"
+    prepare_speech([item], None, folder, front=OFFICIAL)
+    pack = SpeechPack(folder)
+    assert front_end_of(folder) == "hierspeechpp"
+    assert pack.f0(pack.entries[0]).unique().tolist() == [4.0]  # measured by YAAPT
+    with pytest.raises(InputError, match=r"teacher.f16 is missing"):
+        pack.rows("teacher.f16", TEACHER, pack.entries[0])
+    prepare_speech([item], Path("model.bin"), folder)
+    assert front_end_of(folder) == "base"
+
+
+def test_texts_are_read_by_the_front_end_that_is_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("phonemizer")
+    line = {"id": "a", "speaker": "b", "text": "Go.", "phonemes": "?", "durations_s": [0.1, 0.2]}
+    for name in ("teacher", "listed"):
+        (tmp_path / name).mkdir()
+        write_sound(tmp_path / name / "a.flac")
+    (tmp_path / "teacher" / "metadata.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "listed" / "metadata.csv").write_text("a|Go.\n", "utf-8")
+    for name in ("teacher", "listed"):
+        (item,) = list_corpus(tmp_path / name, front=OFFICIAL)
+        assert item.utterance.phonemes == "ɡˈoʊ."
+        assert item.utterance.durations_s == ()

@@ -4,6 +4,7 @@ Two streaming passes over the video: one follows faces (plan), one animates and 
 one batch of frames plus the segments' latents, whatever the length.
 """
 
+import re
 import resource
 import sys
 import time
@@ -260,5 +261,10 @@ def _report(
 
 def peak_rss_mb() -> float:
     """Largest resident memory of this process so far."""
+    # Linux starts a child's ru_maxrss at its parent's size; VmHWM is the process's own.
+    status = Path("/proc/self/status")
+    own = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.is_file() else None
+    if own:
+        return round(int(own[1]) / 1024, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

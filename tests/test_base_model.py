@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from avdub.checkpoint import base_folder, list_voices, verify
+from avdub.evaluation.sync import measure_sync
 from avdub.media.audio import read_audio
 from avdub.media.probe import probe
 from avdub.media.subtitles import write_srt
@@ -75,6 +76,18 @@ def test_lips_close_for_bilabials_and_open_for_vowels(weights: Weights) -> None:
     kinds = np.array(list(line.symbols))
     closed, opened = gaps[middles[kinds == "p"]], gaps[middles[kinds == "ɑ"]]
     assert closed.max() < 0.75 * opened.min()
+
+
+@pytest.mark.slow
+def test_the_sync_expert_finds_shifts_of_speakers_it_never_saw(weights: Weights) -> None:
+    folder = Path(__file__).parents[2] / "shared" / "data" / "grid_multi"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data, which is not here")
+    clips = [folder / f"{name}.mp4" for name in ("lwbsza", "s30_bwwy5n", "pwij3p")]
+    score = measure_sync([path for path in clips if path.is_file()], weights)
+    assert score.trials >= 100
+    assert score.within_frame >= 0.9
+    assert all(abs(clip.offset_ms) <= 40 for clip in score.clips)
 
 
 def test_a_real_face_gets_a_new_mouth_and_nothing_else_changes(

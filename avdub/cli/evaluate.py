@@ -1,4 +1,4 @@
-"""`avdub eval`: measures of speech, lips, finished dubs and speed, as tables or JSON."""
+"""`avdub eval`: measures of speech, lips, sync, finished dubs and speed, as tables or JSON."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,11 @@ import typer
 
 from avdub.cli import options as opt
 from avdub.cli.dub import working
-from avdub.cli.evaluate_tables import show_dub, show_lips, show_speech, show_speed
+from avdub.cli.evaluate_tables import show_dub, show_lips, show_speech, show_speed, show_sync
 from avdub.cli.screen import Screen
 from avdub.pipeline.options import DubOptions
 
-app = typer.Typer(no_args_is_help=True, help="Measure speech, lips, finished dubs and speed.")
+app = typer.Typer(no_args_is_help=True, help="Measure speech, lips, sync, finished dubs and speed.")
 D = opt.DEFAULTS
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".mpg", ".avi")
 
@@ -137,6 +137,37 @@ def lips_command(
         screen.print_json(score.as_json())
     else:
         show_lips(screen, score)
+
+
+@app.command("sync")
+def sync_command(
+    ctx: typer.Context,
+    *,
+    videos: Videos,
+    held_out: HeldOut = False,
+    limit: Limit = None,
+    model: opt.Model = D.model,
+    face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    as_json: opt.Json = False,
+    progress: opt.ProgressOption = None,
+    debug: opt.Debug = False,
+    no_color: opt.NoColor = False,
+) -> None:
+    """The sync expert on trial: does it find the shift of real clips moved out of sync?
+
+    Windows of 2 s, their sound moved by up to 240 ms either way.
+    """
+    screen = Screen.of(ctx)
+    with working(screen, progress) as shown:
+        from avdub.evaluation.sync import measure_sync
+        from avdub.pipeline.weights import Weights
+
+        chosen = _videos(videos, held_out)[:limit]
+        score = measure_sync(chosen, Weights(model), face_backend.value, shown)
+    if as_json:
+        screen.print_json(score.as_json())
+    else:
+        show_sync(screen, score)
 
 
 @app.command("dub")

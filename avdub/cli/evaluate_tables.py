@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from avdub.evaluation.lips import LipScore, LipSync
     from avdub.evaluation.speech import VoiceScore
     from avdub.evaluation.speed import Benchmark
+    from avdub.evaluation.sync import SyncScore
 
 
 def show_speech(screen: Screen, scores: list[VoiceScore]) -> None:
@@ -42,6 +43,19 @@ def show_lips(screen: Screen, score: LipScore) -> None:
     screen.stdout.print(table)
     screen.say(
         f"worst {score.worst:.3f}; {score.in_time:.0%} of the clips peak within 40 ms of shift 0"
+    )
+
+
+def show_sync(screen: Screen, score: SyncScore) -> None:
+    table = _table("video", "trials", "within a frame", "own offset", "problem")
+    for clip in score.clips:
+        share = f"{clip.within_frame:.0%}" if clip.trials else "-"
+        offset = f"{clip.offset_ms:+.0f} ms" if clip.trials else "-"
+        table.add_row(Text(clip.video), str(clip.trials), share, offset, Text(clip.problem))
+    screen.stdout.print(table)
+    screen.say(
+        f"{score.within_frame:.1%} of {score.trials} shifts told within a frame, "
+        f"median error {score.error_ms:.0f} ms"
     )
 
 

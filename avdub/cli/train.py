@@ -214,6 +214,32 @@ def latents_to_face(
     save_module(file, model, model.config, "base" if latents is Encoder.base else "hierspeechpp")
 
 
+@app.command("sync")
+def sync(
+    *,
+    pack: Packs,
+    run: RunFolder,
+    out: ModelFolder,
+    steps: Steps = 1000,
+    batch: Batch = 32,
+    lr: Rate = 1e-3,
+    seed: Seed = 0,
+) -> None:
+    """Train the sync expert on face packs: is this mouth in time with this sound?"""
+    from avdub.checkpoint import save_module
+    from avdub.faces.lips import load_template
+    from avdub.models.sync import SyncExpertConfig
+    from avdub.training.loop import TrainConfig
+    from avdub.training.sync import Recipe, train_sync
+
+    _log()
+    kind = _held_latents(pack, Encoder.base)
+    config = TrainConfig(steps, batch, lr, warmup=100, seed=seed, bf16=False)
+    recipe = Recipe(config, SyncExpertConfig(latents=kind.width))
+    model = train_sync(pack, load_template(train_prepare.faces_of(out)), run, recipe)
+    save_module(out / "sync.safetensors", model, model.config)
+
+
 def _held_latents(packs: list[Path], latents: Encoder) -> "LatentsKind":
     """What the packs hold. Raises InputError where that is not `latents`."""
     from avdub.errors import InputError

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from avdub.errors import FaceError, InputError, MediaError
 from avdub.faces.detect import Detector, make_detector
@@ -150,14 +151,19 @@ def predicted_opening(info: MediaInfo, weights: Weights) -> Doubles:
 
     Raises MediaError for a video without sound.
     """
+    vec = latents_of(info, weights)
+    times = torch.tensor([float(t) for t in info.frame_times], dtype=torch.float64)
+    shapes = weights.latents_to_face.lip_shapes(vec, times)
+    return opening(shapes.numpy()).astype(np.float64)
+
+
+def latents_of(info: MediaInfo, weights: Weights) -> Tensor:
+    """Latents of the video's own sound (T, D). Raises MediaError for a video without sound."""
     sound = read_audio(info.path, info)
     wav = None if sound is None else resample(sound.mono(), SAMPLE_RATE).samples[:, 0]
     if wav is None or len(wav) < SAMPLES_PER_STEP:
         raise MediaError(f"{info.path} has no sound", "give a video in which somebody speaks")
-    vec = weights.speech_to_latents.listen(torch.from_numpy(wav))
-    times = torch.tensor([float(t) for t in info.frame_times], dtype=torch.float64)
-    shapes = weights.latents_to_face.lip_shapes(vec, times)
-    return opening(shapes.numpy()).astype(np.float64)
+    return weights.speech_to_latents.listen(torch.from_numpy(wav))
 
 
 def main_face(info: MediaInfo, detector: Detector) -> FaceTrack:

@@ -27,6 +27,7 @@ from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
 from avdub.models.layers import fold_weight_norm
 from avdub.models.speech_sr import SpeechSR, SpeechSRConfig
+from avdub.models.sync import SyncExpert, SyncExpertConfig
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
 from avdub.models.voice import VoiceEncoder
 from avdub.text import FrontEnd, front_end
@@ -77,6 +78,13 @@ class Weights:
         if self.is_bridged:
             return self._shipped.latents_to_face
         return load_module(self._file("latents_to_face"), LatentsToFace, LatentsToFaceConfig)
+
+    @cached_property
+    def sync(self) -> SyncExpert:
+        """Judges whether a mouth is in time; it hears what `speech_to_latents` makes."""
+        if self.is_bridged:
+            return self._shipped.sync
+        return load_module(self._file("sync"), SyncExpert, SyncExpertConfig)
 
     def speech_sr(self, rate: int) -> SpeechSR | None:
         """The network that brings speech to a programme at `rate`; None where nothing is gained."""

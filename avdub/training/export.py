@@ -32,6 +32,7 @@ LICENCES = {
     "text_to_latents.safetensors": APACHE,
     "latents_to_speech.safetensors": CC_BY,
     "latents_to_face.safetensors": "Apache-2.0; trained on GRID (CC BY 4.0)",
+    "sync.safetensors": "Apache-2.0; trained on GRID (CC BY 4.0)",
     "voices.safetensors": APACHE,
     "faces/face_detection.onnx": "Apache-2.0 (MediaPipe BlazeFace)",
     "faces/face_mesh.onnx": "Apache-2.0 (MediaPipe face mesh)",

@@ -8,11 +8,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from avdub.cli import app
-from avdub.evaluation import dub, lips, speech, speed
+from avdub.evaluation import dub, lips, speech, speed, sync
 from avdub.evaluation.dub import DubScore, Files, SegmentSync
 from avdub.evaluation.lips import ClipLips, LipScore, LipSync
 from avdub.evaluation.speech import Judges
 from avdub.evaluation.speed import Benchmark, Run
+from avdub.evaluation.sync import ClipSync, SyncScore
 from avdub.evaluation.untouched import PictureScore
 from avdub.pipeline.options import DubOptions
 
@@ -21,6 +22,8 @@ LIPS = LipScore((ClipLips("a.mp4", 75, SYNC), ClipLips("b.mp4", 0, None, "no fac
                 1.0, SYNC)  # fmt: skip
 PICTURE = PictureScore(None, None, 43.21, 44.5, 5.0, 0.4, 0.87)
 DUB = DubScore(50, 49, 2.0, 1.96, 0.04, PICTURE, SYNC, (SegmentSync(3, 0.1, 1.9, 45, None),))
+MOVED = (ClipSync("a.mp4", 65, 0.9, 12.3), ClipSync("b.mp4", 0, 0, 0, "no face"))
+SHIFTS = SyncScore(MOVED, 65, 0.9, 11.0)
 SPEED = Benchmark((Run("dub", 40.0, 950.0, 0, 10.0), Run("preview", 12.0, 800.0, 5)), 0.12, 25.0)
 
 
@@ -47,6 +50,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     told = Calls()
     monkeypatch.setattr(lips, "measure_lips", told.answer(LIPS))
     monkeypatch.setattr(dub, "measure_dub", told.answer(DUB))
+    monkeypatch.setattr(sync, "measure_sync", told.answer(SHIFTS))
     monkeypatch.setattr(speed, "measure_speed", told.answer(SPEED))
     return told
 
@@ -94,6 +98,15 @@ def test_lips_as_json_have_the_whole_curve(calls: Calls) -> None:
     told = json.loads(run("lips", "a.mp4", "--json").stdout)
     assert told["clips"][0]["sync"]["curve"] == [0.3, 0.81, 0.4]
     assert told["clips"][1]["problem"] == "no face"
+
+
+def test_shifts_found_are_a_row_a_clip_and_a_share_of_all(calls: Calls) -> None:
+    result = run("sync", "a.mp4", "b.mp4")
+    assert calls.args[0] == [Path("a.mp4"), Path("b.mp4")]
+    assert rows(result)["a.mp4"] == ["65", "90%", "+12", "ms"]
+    assert rows(result)["b.mp4"] == ["0", "-", "-", "no", "face"]
+    assert "90.0% of 65 shifts told within a frame, median error 11 ms" in result.stdout
+    assert json.loads(run("sync", "a.mp4", "--json").stdout)["within_frame"] == 0.9
 
 
 def test_a_dub_is_compared_with_the_options_it_was_made_with(calls: Calls) -> None:

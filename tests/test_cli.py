@@ -338,8 +338,11 @@ class TestErrors:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_cleans_up_and_exits_130(self, tmp_path: Path, number: int) -> None:
         code = """if True:
-            import sys, time, types
+            import signal, sys, time, types
             from pathlib import Path
+
+            # a shell's background jobs, and so tests run as one, start with SIGINT ignored
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
             def dub(*args):
                 part = Path("half.part")

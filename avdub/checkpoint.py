@@ -111,6 +111,11 @@ def save_voices(folder: Path, voices: Mapping[str, tuple[Voice, Mapping[str, Ten
     _write(folder / f"{VOICES}.safetensors", tensors, header)
 
 
+def has_voices(folder: Path) -> bool:
+    """Whether a model folder has named voices."""
+    return (folder / f"{VOICES}.safetensors").is_file()
+
+
 def list_voices(folder: Path | None = None) -> list[Voice]:
     """The voices of a model folder, in shipping order."""
     header, _ = read_tensors((folder or base_folder()) / f"{VOICES}.safetensors")

@@ -130,6 +130,12 @@ def test_named_voices_are_only_in_families_that_have_them(
         make_plan(clip, srt, DubOptions(model=str(family), voice="heart"))
 
 
+def test_a_family_without_named_voices_says_what_to_use(family: Path) -> None:
+    shown = CliRunner().invoke(app, ["voices", "--model", str(family)])
+    assert shown.exit_code == 0
+    assert "--voice original" in shown.output
+
+
 @pytest.mark.parametrize("is_base", [True, False])
 def test_a_voice_sample_speaks_in_either_family(
     is_base: bool, speech: Waveform, family: Path, weights: Path, tmp_path: Path

@@ -87,13 +87,16 @@ def voices_command(
     no_color: opt.NoColor = False,
 ) -> None:
     """List the voices."""
-    from avdub.checkpoint import list_voices
+    from avdub.checkpoint import has_voices, list_voices
     from avdub.home import find_model
 
-    voices = list_voices(find_model(model))
+    folder = find_model(model)
+    voices = [] if folder and not has_voices(folder) else list_voices(folder)
     screen = Screen.of(ctx)
     if as_json:
         screen.print_json({"voices": [asdict(voice) for voice in voices]})
+    elif not voices:
+        screen.say(f"{model} has no named voices: use --voice original or --voice FILE.wav")
     else:
         show_voices(screen, voices)
 

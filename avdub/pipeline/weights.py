@@ -14,6 +14,7 @@ from torch import Tensor
 
 from avdub.checkpoint import (
     base_folder,
+    has_voices,
     list_voices,
     load_module,
     load_voice,
@@ -144,11 +145,11 @@ class Weights:
     @property
     def default_voice(self) -> str:
         """The first named voice, or the original speaker's where the family has none."""
-        return list_voices(self.folder)[0].name if self._has_voices else ORIGINAL
+        return list_voices(self.folder)[0].name if has_voices(self.folder) else ORIGINAL
 
     def voice(self, name: str) -> dict[str, Tensor]:
         """Style vectors of a named voice: `text` and `speech`. Raises InputError."""
-        if not self._has_voices:
+        if not has_voices(self.folder):
             raise InputError(
                 f"there is no voice {name!r}: the model {self.name} has no named voices",
                 "use --voice original, or a voice sample such as --voice FILE.wav",
@@ -181,10 +182,6 @@ class Weights:
         model = load_module(file, SpeechSR, SpeechSRConfig)
         fold_weight_norm(model)
         return model
-
-    @property
-    def _has_voices(self) -> bool:
-        return self._file("voices").is_file()
 
     def _own_or_shipped(self, part: str) -> Path:
         own = self.folder / part

@@ -20,6 +20,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from avdub.errors import InputError, MediaError
@@ -130,6 +131,9 @@ class FrameWriter:
         frame.pts = round_half_up(time / self._tick)
         frame.time_base = self._tick
         frame.duration = round_half_up(self._next_time(time) / self._tick) - frame.pts
+        # Were the last frame shown not the last one decoded too, MP4 could not say how long it lasts.
+        if self.n_written and self.n_written >= len(self.info.frame_times) - 2:
+            frame.pict_type = PictureType.P
         assert frame.pts > self._last_pts, f"frames must rise in time, {time} does not"
         self._last_pts = frame.pts
         with self._explained():

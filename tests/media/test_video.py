@@ -253,6 +253,18 @@ def test_titles_and_chapters_are_carried_over(info: MediaInfo, tmp_path: Path) -
         assert [c["metadata"]["title"] for c in out.chapters()] == ["x"]
 
 
+@pytest.mark.parametrize("n_frames", [1, 2, 3, 4, 7, 30])
+def test_the_last_frame_shown_is_the_last_one_decoded(n_frames: int, tmp_path: Path) -> None:
+    """Else MP4, whose lengths are in decoding order, cannot tell how long it is shown."""
+    info = probe(make_clip(tmp_path / "a.mp4", n_frames=n_frames))
+    with FrameWriter(tmp_path / "out.mp4", info) as writer:
+        fill(writer, info)
+    with av.open(str(tmp_path / "out.mp4")) as made:
+        shown = [packet.pts for packet in made.demux(video=0) if packet.size]
+    assert shown[-1] == max(shown)
+    assert probe(tmp_path / "out.mp4").end == info.end
+
+
 def test_frames_that_do_not_rise_in_time_are_refused(info: MediaInfo, tmp_path: Path) -> None:
     with FrameWriter(tmp_path / "out.mp4", info) as writer:
         writer.write(numbered_picture(0, SIZE), Fraction(1, 25))

@@ -131,7 +131,7 @@ class FrameWriter:
         frame.pts = round_half_up(time / self._tick)
         frame.time_base = self._tick
         frame.duration = round_half_up(self._next_time(time) / self._tick) - frame.pts
-        # Were the last frame shown not the last one decoded too, MP4 could not say how long it lasts.
+        # MP4 can only tell the last frame's length where it is decoded last, too.
         if self.n_written and self.n_written >= len(self.info.frame_times) - 2:
             frame.pict_type = PictureType.P
         assert frame.pts > self._last_pts, f"frames must rise in time, {time} does not"

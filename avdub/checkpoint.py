@@ -51,8 +51,12 @@ def save_module(
     config: object,
     family: str = "base",
     dtype: torch.dtype | None = torch.float16,
+    facts: Mapping[str, str] | None = None,
 ) -> None:
-    """Write `module` beside its name, then rename; floats become `dtype`, None keeps every bit."""
+    """Write `module` beside its name, then rename; floats become `dtype`, None keeps every bit.
+
+    `facts` are further entries of the header.
+    """
     tensors = {
         k: (v.to(dtype) if v.is_floating_point() and dtype else v).contiguous().cpu()
         for k, v in module.state_dict().items()
@@ -60,6 +64,7 @@ def save_module(
     assert is_dataclass(config), "a config is a dataclass"
     assert not isinstance(config, type), "a config is an instance"
     header = {
+        **(facts or {}),
         "format": FORMAT,
         "kind": type(module).__name__,
         "family": family,

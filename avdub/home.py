@@ -1,4 +1,4 @@
-"""Where the models that a user brings live, and which folder a model's name means.
+"""Where the models that a user brings live, what is cached, and what a model's name means.
 
 Knows names and folders; opens no file and loads no weights.
 """
@@ -6,7 +6,7 @@ Knows names and folders; opens no file and loads no weights.
 import os
 from pathlib import Path
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 
 from avdub.errors import WeightsError
 
@@ -19,6 +19,12 @@ def user_models() -> Path:
     home = os.environ.get("AVDUB_HOME")
     place = Path(home).expanduser() if home else user_data_path("avdub", appauthor=False)
     return place / "models"
+
+
+def user_cache() -> Path:
+    """The folder of what can be made again: `$AVDUB_HOME/cache`, else the user's cache folder."""
+    home = os.environ.get("AVDUB_HOME")
+    return Path(home).expanduser() / "cache" if home else user_cache_path("avdub", appauthor=False)
 
 
 def find_model(name: str) -> Path | None:

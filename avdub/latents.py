@@ -5,6 +5,7 @@ unvoiced (HierSpeech++ section 3.1). Both parts always change together. This is 
 knows torch.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from avdub.timeline import F0_PER_STEP, STEP_RATE
+
+F0_RANGE = 56.0, 600.0  # Hz; the models take what is lower for unvoiced
+SEMITONE = math.log(2) / 12
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,20 @@ class Latents:
     def at(self, times: Tensor) -> Tensor:
         """vec at `times` (N,) seconds from the start, linear between step centres → (N, D)."""
         return _interpolate(self.vec, times.double() * STEP_RATE - 0.5)
+
+    def pitched(self, scale: Tensor, semitones: Tensor) -> "Latents":
+        """The same sounds at another pitch: F0 farther from its median by `scale`, then higher by
+        `semitones`, (4T,) each. Voicing stays, within F0_RANGE."""
+        is_voiced = self.f0 > 0
+        if not is_voiced.any():
+            return self
+        log_hz = torch.expm1(self.f0[is_voiced].double()).log()
+        middle = log_hz.median()
+        scale, semitones = scale.to(log_hz)[is_voiced], semitones.to(log_hz)[is_voiced]
+        log_hz = middle + (log_hz - middle) * scale + semitones * SEMITONE
+        f0 = self.f0.clone()
+        f0[is_voiced] = torch.log1p(log_hz.exp().clamp(*F0_RANGE)).to(f0.dtype)
+        return Latents(self.vec, f0)
 
     def padded(self, before: int, after: int) -> "Latents":
         """Repeat the edge steps outwards, unvoiced."""

@@ -20,13 +20,15 @@ assert SAMPLES_PER_STEP * STEP_RATE == SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A subtitle with its slot. `index` is the 1-based place in the subtitle file."""
+    """A subtitle with its slot. `index` is the 1-based place in the subtitle file, `emphasis` the
+    places in text.split() of words set in italics or bold among others."""
 
     index: int
     start_ms: int
     end_ms: int
     text: str
     speaker: str | None = None
+    emphasis: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.end_ms > self.start_ms, f"segment {self.index} ends before it starts"

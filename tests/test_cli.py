@@ -64,6 +64,7 @@ class Pipeline:
             slot_s=1.5,
             rate=0.93,
             problem="no face here",
+            prosody=None,
         )
         return SimpleNamespace(
             rows=(row,),
@@ -159,11 +160,22 @@ class TestStartup:
         assert run("--version").stdout == f"avdub {avdub.__version__}\n"
 
 
+@pytest.mark.parametrize(
+    "command", ["dub a.mp4", "plan a.mp4", "preview a.mp4", "speak Hi -o a.wav"]
+)
+@pytest.mark.parametrize("pace", ["0.49", "2.1", "fast"])
+def test_a_pace_out_of_range_is_a_usage_error(command: str, pace: str, pipeline: Pipeline) -> None:
+    result = run(*command.split(), "--pace", pace)
+    assert result.exit_code == 2
+    assert "--pace" in result.stderr
+    assert pipeline.calls == []
+
+
 class TestDub:
     def test_options_reach_the_pipeline(self, pipeline: Pipeline) -> None:
         words = "dub a.mp4 b.srt -o c.mkv --voice bella --segments 1,3-5 -f --crf 12 --seed 3"
         words += " --face-backend insightface --max-rate 1.3 --min-rate 0.8 --device cpu"
-        words += " --duck-db -20 --model w --language en-gb"
+        words += " --duck-db -20 --model w --language en-gb --pace 1.2 --prosody plain"
         assert run(*words.split()).exit_code == 0
         options = DubOptions(
             voice="bella",
@@ -172,6 +184,8 @@ class TestDub:
             face_backend="insightface",
             max_rate=1.3,
             min_rate=0.8,
+            pace=1.2,
+            prosody="plain",
             duck_db=-20.0,
             crf=12,
             seed=3,
@@ -205,7 +219,7 @@ class TestDub:
         (segment,) = told["segments"]
         assert segment.keys() == {
             *("index", "start_s", "end_s", "text", "voice", "status"),
-            *("reason", "natural_s", "rate", "face"),
+            *("reason", "natural_s", "rate", "face", "prosody"),
         }
         assert told["timing"]["total_s"] == 3.0
 

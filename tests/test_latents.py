@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avdub.latents import Latents
+from avdub.latents import F0_RANGE, Latents
 from avdub.timeline import F0_PER_STEP
 
 LENGTHS = st.integers(1, 60)
@@ -104,3 +104,20 @@ def test_vec_and_f0_must_belong_together() -> None:
 def test_vec_has_rows_of_steps() -> None:
     with pytest.raises(AssertionError, match="must be"):
         Latents(torch.zeros(1, 3, 2), torch.zeros(12))
+
+
+@given(st.floats(0, 5), st.floats(-60, 60))
+def test_another_pitch_keeps_voicing_and_stays_in_range(scale: float, semitones: float) -> None:
+    latents = make_latents(20)
+    n = len(latents.f0)
+    made = latents.pitched(torch.full((n,), scale), torch.full((n,), semitones))
+    assert torch.equal(made.f0 > 0, latents.f0 > 0)
+    assert torch.equal(made.vec, latents.vec)
+    hz = torch.expm1(made.f0[made.f0 > 0])
+    assert float(hz.min()) >= F0_RANGE[0] - 0.01
+    assert float(hz.max()) <= F0_RANGE[1] + 0.01
+
+
+def test_a_voice_without_f0_has_no_other_pitch() -> None:
+    silent = Latents(torch.zeros(3, 2), torch.zeros(12))
+    assert silent.pitched(torch.ones(12), torch.ones(12)) is silent

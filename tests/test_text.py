@@ -55,7 +55,7 @@ def test_raised_digits_are_read_like_others() -> None:
 def test_other_languages_are_refused_and_the_known_ones_listed(language: str) -> None:
     with pytest.raises(InputError, match="no text front end") as caught:
         phonemize("Guten Tag", language)
-    assert "en-us" in caught.value.hint
+    assert {"en-us", "es-419"} <= set(caught.value.hint.replace(",", "").split())
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from avdub.cli import demo, doctor, dub, evaluate, models, speech, train
+from avdub.cli import adapt, demo, doctor, dub, evaluate, evaluate_picture, models, speech, train
 from avdub.cli.boundary import AvdubGroup
 from avdub.cli.options import Debug, NoColor
 from avdub.cli.screen import show_version
@@ -44,12 +44,14 @@ def about(debug: Debug = False, no_color: NoColor = False, version: Version = Fa
 app.command("dub")(dub.dub_command)
 app.command("preview")(dub.preview_command)
 app.command("plan")(dub.plan_command)
+app.command("adapt")(adapt.adapt_command)
 app.command("speak")(speech.speak_command)
 app.command("voices")(speech.voices_command)
 app.command("doctor")(doctor.doctor_command)
 app.command("demo")(demo.demo_command)
 app.add_typer(models.app, name="models")
 app.add_typer(train.app, name="train")
+evaluate.app.command("picture")(evaluate_picture.picture_command)
 app.add_typer(evaluate.app, name="eval")
 
 

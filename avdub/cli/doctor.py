@@ -32,6 +32,7 @@ PACKAGES = (
     "scikit-image",
     "soundfile",
     "soxr",
+    "swift-f0",
     "torch",
     "transformers",
 )
@@ -39,7 +40,6 @@ OPTIONAL = {
     "insightface": "only for --face-backend insightface",
     "faster-whisper": "only for training and evaluation",
     "speechmos": "only for training and evaluation",
-    "swift-f0": "only for training",
     "onnx": "only for training",
 }
 LOW_DISK_GB, LOW_MEMORY_GB = 2, 3

@@ -12,6 +12,7 @@ from avdub.cli.progress import showing
 from avdub.cli.screen import Screen
 from avdub.cli.tables import show_plan, show_report
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.report import DubReport
 from avdub.progress import Progress
 
 D = opt.DEFAULTS
@@ -36,10 +37,14 @@ def dub_command(
     language: opt.Language = D.language,
     max_rate: opt.MaxRate = D.max_rate,
     min_rate: opt.MinRate = D.min_rate,
+    pace: opt.Pace = D.pace,
+    prosody: opt.ProsodyOption = opt.Prosody(D.prosody),
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    adapt: opt.Adapt = D.adapt,
+    adapt_seconds: opt.AdaptSeconds = D.adapt_seconds,
     crf: opt.Crf = D.crf,
     duck_db: opt.DuckDb = D.duck_db,
     force: opt.Force = D.overwrite,
@@ -57,8 +62,12 @@ def dub_command(
         language=language,
         segments=segments,
         face_backend=face_backend.value,
+        adapt=adapt,
+        adapt_seconds=adapt_seconds,
         max_rate=max_rate,
         min_rate=min_rate,
+        pace=pace,
+        prosody=prosody.value,
         duck_db=duck_db,
         crf=crf,
         seed=seed,
@@ -73,11 +82,7 @@ def dub_command(
         from avdub.pipeline.run import dub
 
         report = dub(video, subtitles, output, options, shown)
-    if as_json:
-        screen.print_json(report.as_json())
-    else:
-        show_report(screen, report)
-    raise typer.Exit(report.exit_code)
+    raise typer.Exit(_show(screen, report, as_json))
 
 
 def plan_command(
@@ -90,6 +95,8 @@ def plan_command(
     language: opt.Language = D.language,
     max_rate: opt.MaxRate = D.max_rate,
     min_rate: opt.MinRate = D.min_rate,
+    pace: opt.Pace = D.pace,
+    prosody: opt.ProsodyOption = opt.Prosody(D.prosody),
     device: opt.Device = D.device,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
@@ -106,6 +113,8 @@ def plan_command(
         face_backend=face_backend.value,
         max_rate=max_rate,
         min_rate=min_rate,
+        pace=pace,
+        prosody=prosody.value,
         device=device,
         model=model,
     )
@@ -123,10 +132,14 @@ def preview_command(
     language: opt.Language = D.language,
     max_rate: opt.MaxRate = D.max_rate,
     min_rate: opt.MinRate = D.min_rate,
+    pace: opt.Pace = D.pace,
+    prosody: opt.ProsodyOption = opt.Prosody(D.prosody),
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    adapt: opt.Adapt = D.adapt,
+    adapt_seconds: opt.AdaptSeconds = D.adapt_seconds,
     crf: opt.Crf = D.crf,
     force: opt.Force = D.overwrite,
     progress: opt.ProgressOption = None,
@@ -142,8 +155,13 @@ def preview_command(
         language=language,
         segments=frozenset({segment}),
         face_backend=face_backend.value,
+        adapt=adapt,
+        adapt_seconds=adapt_seconds,
+        adapt_video=video if adapt else None,
         max_rate=max_rate,
         min_rate=min_rate,
+        pace=pace,
+        prosody=prosody.value,
         crf=crf,
         seed=seed,
         device=device,
@@ -155,11 +173,27 @@ def preview_command(
         from avdub.report.preview import preview
 
         made, report = preview(video, subtitles, output, segment, options, shown)
+    _show_adaptation(screen, report)
     screen.say(str(made))
     for each in report.segments:
         if each.reason:
             screen.warn(each.reason)
     raise typer.Exit(report.exit_code)
+
+
+def _show(screen: Screen, report: DubReport, as_json: bool) -> int:
+    """Print what was done; returns the exit code."""
+    if as_json:
+        screen.print_json(report.as_json())
+    else:
+        show_report(screen, report)
+        _show_adaptation(screen, report)
+    return report.exit_code
+
+
+def _show_adaptation(screen: Screen, report: DubReport) -> None:
+    if report.adaptation is not None and report.adaptation.kept:
+        screen.say(report.adaptation.sentence)
 
 
 def _plan(

@@ -5,58 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
-from rich.text import Text
 
 from avdub.cli.screen import Screen
 
 if TYPE_CHECKING:
     from avdub.evaluation.dub import DubScore
-    from avdub.evaluation.lips import LipScore, LipSync
-    from avdub.evaluation.speech import VoiceScore
+    from avdub.evaluation.lips import LipSync
     from avdub.evaluation.speed import Benchmark
-    from avdub.evaluation.sync import SyncScore
-
-
-def show_speech(screen: Screen, scores: list[VoiceScore]) -> None:
-    table = _table("voice", "line", "WER", "P.808", "length", "fit", "heard")
-    for score in scores:
-        for n, x in enumerate(score.lines, start=1):
-            miss = _number(x.miss_ms, 0, " ms")
-            row = (score.voice, str(n), _number(x.wer), _number(x.p808))
-            table.add_row(
-                *row, _number(x.seconds, 2, " s"), miss, Text(x.heard if x.errors else "")
-            )
-    for score in scores:
-        seconds = sum(x.seconds for x in score.lines) / len(score.lines)
-        means = (_number(score.wer, 3), _number(score.p808), _number(seconds, 2, " s"))
-        table.add_row(score.voice, "all", *means, _number(score.miss_ms, 0, " ms"), "")
-    screen.stdout.print(table)
-    screen.say("WER of all lines is errors over words; fit is the most that an asked length missed")
-
-
-def show_lips(screen: Screen, score: LipScore) -> None:
-    table = _table("video", "frames", "correlation", "best", "at", "problem")
-    for clip in score.clips:
-        table.add_row(Text(clip.video), str(clip.frames), *_sync(clip.sync), Text(clip.problem))
-    mean = (_number(score.correlation, 3), *_sync(score.mean)[1:])
-    table.add_row("mean", "", *mean, "")
-    screen.stdout.print(table)
-    screen.say(
-        f"worst {score.worst:.3f}; {score.in_time:.0%} of the clips peak within 40 ms of shift 0"
-    )
-
-
-def show_sync(screen: Screen, score: SyncScore) -> None:
-    table = _table("video", "trials", "within a frame", "own offset", "problem")
-    for clip in score.clips:
-        share = f"{clip.within_frame:.0%}" if clip.trials else "-"
-        offset = f"{clip.offset_ms:+.0f} ms" if clip.trials else "-"
-        table.add_row(Text(clip.video), str(clip.trials), share, offset, Text(clip.problem))
-    screen.stdout.print(table)
-    screen.say(
-        f"{score.within_frame:.1%} of {score.trials} shifts told within a frame, "
-        f"median error {score.error_ms:.0f} ms"
-    )
 
 
 def show_dub(screen: Screen, score: DubScore) -> None:

@@ -30,6 +30,13 @@ class FaceBackend(StrEnum):
     insightface = "insightface"
 
 
+class Prosody(StrEnum):
+    """Where the melody of the speech comes from, besides the text."""
+
+    original = "original"
+    plain = "plain"
+
+
 def parse_segments(text: str) -> frozenset[int]:
     """`1,3-5` as numbers; raises typer.BadParameter for anything else."""
     numbers: set[int] = set()
@@ -73,13 +80,16 @@ Voice = Annotated[
         show_default=False,
         rich_help_panel=MODELS,
         help="Who speaks: a name of `avdub voices`, the original speaker, or whoever speaks in a "
-        "sound file. Default: the model's first voice, original where it has none.",
+        "sound file. Default: the model's first voice of the language, original where it has none.",
     ),
 ]
 Language = Annotated[
     str,
     typer.Option(
-        "--language", metavar="CODE", rich_help_panel=MODELS, help="Language of the subtitles."
+        "--language",
+        metavar="CODE",
+        rich_help_panel=MODELS,
+        help="Language of the subtitles: en, en-us, en-gb, es or es-419.",
     ),
 ]
 Model = Annotated[
@@ -122,6 +132,26 @@ MinRate = Annotated[
         help="How much slower than naturally a line may be drawn out to fill its slot.",
     ),
 ]
+Pace = Annotated[
+    float,
+    typer.Option(
+        "--pace",
+        min=0.5,
+        max=2.0,
+        rich_help_panel=MODELS,
+        help="How much faster than naturally everything is spoken, before it is fitted to its "
+        "slots.",
+    ),
+]
+ProsodyOption = Annotated[
+    Prosody,
+    typer.Option(
+        "--prosody",
+        rich_help_panel=MODELS,
+        help="original: livelier or flatter, higher or lower, louder or softer as the original "
+        "line is; plain: always alike.",
+    ),
+]
 DuckDb = Annotated[
     float,
     typer.Option(
@@ -138,6 +168,24 @@ FaceBackendOption = Annotated[
         "--face-backend",
         rich_help_panel=PICTURE,
         help="What finds faces. insightface needs your own model pack (non-commercial licence).",
+    ),
+]
+Adapt = Annotated[
+    bool,
+    typer.Option(
+        "--adapt/--no-adapt",
+        rich_help_panel=PICTURE,
+        help="First fine-tune the face generator on the video's own actor; kept for later dubs.",
+    ),
+]
+AdaptSeconds = Annotated[
+    float,
+    typer.Option(
+        "--adapt-seconds",
+        min=5.0,
+        max=3600.0,
+        rich_help_panel=PICTURE,
+        help="How long --adapt may take.",
     ),
 ]
 Crf = Annotated[

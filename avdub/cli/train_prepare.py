@@ -56,7 +56,7 @@ def teacher(
         list[Path] | None, typer.Option("--prompts", help="`file|text` listings to read from.")
     ] = None,
     voice: Annotated[
-        str, typer.Option(help="heart, or a Kokoro voice such as am_michael.")
+        str, typer.Option(help="heart, or a Kokoro voice such as am_michael; ef_dora is Spanish.")
     ] = "heart",
     kokoro: Annotated[
         Path | None, typer.Option(help="Folder with the Kokoro model and voice packs.")
@@ -65,16 +65,21 @@ def teacher(
     n_made: Annotated[int, typer.Option(help="Sentences from the grammar.")] = 1400,
     n_words: Annotated[int, typer.Option(help="Lists of dictionary words.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the sentences.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of Kokoro; 0: one a core.")] = 0,
 ) -> None:
     """Let a teacher voice read sentences; sound and phoneme durations are kept."""
     from avdub.errors import InputError
     from avdub.training.sentences import read_prompts, sentences_for
+    from avdub.training.sentences_es import sentences_for_es
     from avdub.training.teacher import HibariTeacher, KokoroTeacher, Teacher, make_corpus
 
     if voice != "heart" and kokoro is None:
         raise InputError(f"voice {voice} needs the Kokoro model", "give its folder with --kokoro")
-    speaker: Teacher = HibariTeacher() if kokoro is None else KokoroTeacher(kokoro, voice)
-    lines = sentences_for(read_prompts(prompts or []), (n_prompts, n_made, n_words), seed)
+    speaker: Teacher = HibariTeacher() if kokoro is None else KokoroTeacher(kokoro, voice, threads)
+    if speaker.language == "es":
+        lines = sentences_for_es((n_made, n_words), seed)
+    else:
+        lines = sentences_for(read_prompts(prompts or []), (n_prompts, n_made, n_words), seed)
     n = make_corpus(speaker, lines, out)
     typer.echo(f"{n} new utterances in {out}")
 
@@ -88,7 +93,7 @@ def speech(
         typer.Option(
             show_default=False,
             help="Whisper-base model.bin (CTranslate2), whose features base's latents are learned "
-            "from. Only base needs it.",
+            "from. Only packs for `train speech-to-latents` need it.",
         ),
     ] = None,
     front_end: Annotated[
@@ -106,8 +111,6 @@ def speech(
     from avdub.text import front_end as front_end_of
     from avdub.training.prepare import list_corpus, prepare_speech
 
-    if whisper is None and front_end is FrontEnds.base:
-        raise typer.BadParameter("base's latents are learned from it", param_hint="--whisper")
     front = front_end_of(front_end)
     items = list_corpus(corpus, speaker, front)
     n_steps = prepare_speech(items, whisper, pack, front=front)

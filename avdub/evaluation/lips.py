@@ -1,29 +1,23 @@
-"""Lips over time: how well two mouths move together, and by how much one runs late.
-
-`measure_lips` puts mouths made from the real sound's latents against the real lips of the video.
-"""
+"""Lips over time: how well two mouths move together, and by how much one runs late."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from avdub.errors import FaceError, InputError, MediaError
-from avdub.faces.detect import Detector, make_detector
-from avdub.faces.lips import lip_shape, opening
+from avdub.errors import FaceError, MediaError
+from avdub.faces.detect import Detector
+from avdub.faces.lips import opening
 from avdub.faces.track import FaceTrack, Tracker
 from avdub.media.audio import read_audio
-from avdub.media.probe import MediaInfo, probe
+from avdub.media.probe import MediaInfo
 from avdub.media.video import FrameReader
 from avdub.media.waveform import resample
 from avdub.pipeline.weights import Weights
-from avdub.progress import Progress, silent
 from avdub.timeline import SAMPLE_RATE, SAMPLES_PER_STEP
 
 Doubles = NDArray[np.float64]
@@ -33,6 +27,7 @@ REACH_MS = 400.0  # shifts looked at, to either side
 COMMON_STEP_MS = 20.0  # of the mean curve over clips of different rates
 MIN_PAIRS = 10  # frames below which a correlation says nothing
 IN_TIME_MS = 40.0
+FAR_MS = 200.0  # shifts from here on are out of sync for certain
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,8 @@ class LipSync:
     """`correlation` at shift 0; the best one and its shift in ms (positive: b runs late).
 
     `curve` holds the correlation at each of `shifts_ms`, a frame apart; 0 where it is unknown.
+    `sharpness` is the best correlation less the mean one at shifts of 200 to 400 ms either way:
+    what lips lose when they are out of time.
     """
 
     correlation: float
@@ -47,34 +44,7 @@ class LipSync:
     best_shift_ms: float
     shifts_ms: tuple[float, ...]
     curve: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class ClipLips:
-    """One video: paintable frames of its face and how the predicted lips follow the real ones.
-
-    `sync` is None where it could not be measured; `problem` says why.
-    """
-
-    video: str
-    frames: int
-    sync: LipSync | None
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class LipScore:
-    """All clips; `correlation` is the mean at shift 0, `mean` the sync of their mean curve."""
-
-    clips: tuple[ClipLips, ...]
-    correlation: float
-    worst: float
-    in_time: float  # share of clips whose peak lies within 40 ms of 0
-    mean: LipSync
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values for `--json`."""
-        return asdict(self)
+    sharpness: float | None = None
 
 
 def lip_sync(
@@ -93,7 +63,7 @@ def lip_sync(
     if where is not None:
         a[~where] = np.nan
     reach = int(np.floor(REACH_MS / 1000 * float(rate) + 1e-6))
-    curve = np.array([_correlation(a, b, shift) for shift in range(-reach, reach + 1)])
+    curve = np.array([correlation(a, b, shift) for shift in range(-reach, reach + 1)])
     if np.isnan(curve[reach]):
         return None
     shifts = 1000 / float(rate) * np.arange(-reach, reach + 1, dtype=np.float64)
@@ -107,43 +77,6 @@ def mean_sync(each: Sequence[LipSync]) -> LipSync:
     shifts = COMMON_STEP_MS * np.arange(-n, n + 1, dtype=np.float64)
     curves = [np.interp(shifts, sync.shifts_ms, sync.curve) for sync in each]
     return _peak(shifts, np.mean(curves, axis=0))
-
-
-def measure_lips(
-    videos: Sequence[Path],
-    weights: Weights,
-    backend: str = "mediapipe",
-    progress: Progress = silent,
-) -> LipScore:
-    """Measure every video that can be; raises InputError where none can, WeightsError."""
-    _ = weights.speech_to_latents, weights.latents_to_face  # missing weights show before any work
-    detector = make_detector(weights.faces, backend, threads=2)
-    clips = tuple(_clip(path, weights, detector) for path in progress(videos, "lips", len(videos)))
-    measured = [clip.sync for clip in clips if clip.sync is not None]
-    if not measured:
-        why = clips[0].problem if clips else "there is no video"
-        raise InputError(f"no lips could be measured: {why}", "give videos of a person who speaks")
-    values = [sync.correlation for sync in measured]
-    close = [abs(sync.best_shift_ms) <= IN_TIME_MS for sync in measured]
-    in_time = sum(close) / len(close)
-    return LipScore(clips, float(np.mean(values)), min(values), in_time, mean_sync(measured))
-
-
-def _clip(path: Path, weights: Weights, detector: Detector) -> ClipLips:
-    try:
-        info = probe(path)
-        predicted = predicted_opening(info, weights)
-        track = main_face(info, detector)
-    except (FaceError, MediaError) as error:
-        return ClipLips(path.name, 0, None, error.message)
-    real = np.full(len(info.frame_times), np.nan)
-    inside = slice(track.frames.start, track.frames.end)
-    gaps = opening(lip_shape(track.landmarks, weights.template))
-    real[inside] = np.where(track.visible, gaps, np.nan)
-    times, rate = even_times(info)
-    sync = lip_sync(even(info, real, times), even(info, predicted, times), rate)
-    problem = "" if sync else "too few frames, or the mouth does not move"
-    return ClipLips(path.name, int(track.visible.sum()), sync, problem)
 
 
 def predicted_opening(info: MediaInfo, weights: Weights) -> Doubles:
@@ -207,10 +140,17 @@ def _peak(shifts_ms: Doubles, curve: Doubles) -> LipSync:
         float(shifts_ms[peak]) + offset * step,
         tuple(shifts_ms.tolist()),
         tuple(np.nan_to_num(curve).tolist()),
+        _sharpness(shifts_ms, curve, height),
     )
 
 
-def _correlation(a: Doubles, b: Doubles, shift: int) -> float:
+def _sharpness(shifts_ms: Doubles, curve: Doubles, height: float) -> float | None:
+    far = curve[np.abs(shifts_ms) >= FAR_MS - 1e-6]
+    far = far[~np.isnan(far)]
+    return height - float(far.mean()) if len(far) else None
+
+
+def correlation(a: Doubles, b: Doubles, shift: int = 0) -> float:
     """Pearson's r of a[n] with b[n + shift]; NaN for too few pairs or no movement."""
     n = len(a) - abs(shift)
     x = a[max(0, -shift) :][: max(n, 0)]

@@ -44,6 +44,8 @@ _GOAL = (_GOAL - [0, TOP]) / SIDE + [0.5, 0]
 _UPPER_EDGE = (205, 203, 98, 2, 327, 423, 425)  # from cheek to cheek under the nose
 _INSET = 0.07  # how far the mask stays inside the face's sides
 _BELOW = 0.07  # how far it reaches below the chin, for a jaw that opens
+_BLOCK = 12  # areas begin and end at multiples of it, so that shrinking by 2, 3 or 4 is the same
+_AROUND = 3  # pixels that resampling needs around a mask
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,49 @@ class Placement:
     def pixels(self, size: int) -> Doubles:
         """Matrix (2, 3) from frame px to the px of a crop of `size`."""
         return compose(np.array([[size, 0, -0.5], [0, size, -0.5]], np.float64), self.matrix)
+
+
+@dataclass(frozen=True)
+class Area:
+    """Columns x0 to x1 and rows y0 to y1 (half open) of a square of `size` pixels."""
+
+    size: int
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @classmethod
+    def whole(cls, size: int) -> "Area":
+        """All of the square."""
+        return cls(size, 0, 0, size, size)
+
+    @classmethod
+    def around(cls, masks: Sequence[Floats]) -> "Area":
+        """What pasting with any of `masks` (size, size) needs; all of the square if none shows."""
+        size = len(masks[0])
+        shown = np.logical_or.reduce([mask > 0 for mask in masks])
+        y, x = (np.flatnonzero(shown.any(axis)) for axis in (1, 0))
+        if not len(x):
+            return cls.whole(size)
+        x0, y0 = (max(0, (int(at[0]) - _AROUND) // _BLOCK * _BLOCK) for at in (x, y))
+        x1, y1 = (min(size, -(-(int(at[-1]) + 1 + _AROUND) // _BLOCK) * _BLOCK) for at in (x, y))
+        return cls(size, x0, y0, x1, y1)
+
+    @property
+    def part(self) -> tuple[int, int, int, int]:
+        """x0, y0, x1, y1."""
+        return self.x0, self.y0, self.x1, self.y1
+
+    def of(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The area of a picture (size, size, ...) → (h, w, ...)."""
+        return image[self.y0 : self.y1, self.x0 : self.x1]
+
+    def pixels(self, placement: Placement) -> Doubles:
+        """Matrix (2, 3) from frame px to the area's px."""
+        matrix = placement.pixels(self.size)
+        matrix[:, 2] -= [self.x0, self.y0]
+        return matrix
 
 
 def place(landmarks: Floats, sigma: float = 2.0) -> tuple[Placement, ...]:
@@ -89,39 +134,59 @@ def _placement(x: float, y: float, log_scale: float, angle: float) -> Placement:
     return Placement(np.hstack([turn, (0.5 - turn @ [x, y])[:, None]]))
 
 
-def crop(image: Image, placement: Placement, size: int) -> Image:
-    """The square of `image` (H, W, 3) as (size, size, 3); outside the frame its edge repeats."""
-    return resample(image, placement.pixels(size), (size, size))
+def crop(image: Image, placement: Placement, size: int, area: Area | None = None) -> Image:
+    """The square of `image` (H, W, 3) as (size, size, 3); outside the frame its edge repeats.
+
+    With `area` only that part of the square → (h, w, 3).
+    """
+    area = area or Area.whole(size)
+    assert area.size == size, "the area is of a square of another size"
+    return resample(image, area.pixels(placement), (area.x1 - area.x0, area.y1 - area.y0))
 
 
-def paste(image: Image, patch: NDArray[Any], placement: Placement, mask: Floats) -> Image:
+def paste(
+    image: Image,
+    patch: NDArray[Any],
+    placement: Placement,
+    mask: Floats,
+    area: Area | None = None,
+) -> Image:
     """A copy of `image` (H, W, 3) with `patch` (size, size, 3) laid in at the frame's resolution.
 
     mask (size, size) in [0, 1] weighs the patch; pixels where the warped mask is 0 stay exact.
+    With `area` patch and mask are (h, w) of the square, outside of which the mask is 0.
     """
+    area = area or Area.whole(len(mask))
+    assert patch.shape[:2] == mask.shape, "patch and mask differ in size"
+    assert mask.shape == (area.y1 - area.y0, area.x1 - area.x0), "patch and area differ in size"
     result = image.copy()
-    box = window(placement, image.shape)
+    box = window(placement, image.shape, area)
     if box is None:
         return result
     x0, y0, x1, y1 = box
-    size = patch.shape[0]
-    assert patch.shape[:2] == mask.shape, "patch and mask differ in size"
-    back = cv2.invertAffineTransform(placement.pixels(size))
+    back = cv2.invertAffineTransform(area.pixels(placement))
     back[:, 2] -= [x0, y0]
     extent = (x1 - x0, y1 - y0)
-    weight = resample(mask.astype(np.float32), back, extent, cv2.BORDER_CONSTANT)[..., None]
-    whole = np.asarray(np.clip(np.rint(patch), 0, 255), np.uint8)
+    weight = resample(mask.astype(np.float32), back, extent, cv2.BORDER_CONSTANT)
+    whole = patch if patch.dtype == np.uint8 else np.clip(np.rint(patch), 0, 255).astype(np.uint8)
     laid = resample(whole, back, extent).astype(np.float32)
     under = image[y0:y1, x0:x1]
-    mixed = np.rint(under + np.clip(weight, 0, 1) * (laid - under))
-    result[y0:y1, x0:x1] = np.where(weight > 0, mixed.astype(np.uint8), under)
+    laid -= under
+    laid *= cv2.merge([np.clip(weight, 0, 1)] * 3)
+    laid += under  # exactly what was there where the weight is 0
+    result[y0:y1, x0:x1] = np.rint(laid, out=laid).astype(np.uint8)
     return result
 
 
-def window(placement: Placement, shape: Sequence[int]) -> tuple[int, int, int, int] | None:
-    """The part x0, y0, x1, y1 of a frame of `shape` the square touches, None if outside."""
+def window(
+    placement: Placement, shape: Sequence[int], area: Area | None = None
+) -> tuple[int, int, int, int] | None:
+    """The part x0, y0, x1, y1 of a frame of `shape` the square (or `area`) touches, None if
+    outside."""
     back = placement.inverse
-    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ back[:, :2].T + back[:, 2]
+    left, top, right, bottom = np.array(area.part) / area.size if area else (0, 0, 1, 1)
+    corners = np.array([[left, top], [right, top], [left, bottom], [right, bottom]])
+    corners = corners @ back[:, :2].T + back[:, 2]
     limit = [shape[1], shape[0]]
     x0, y0 = np.clip(np.floor(corners.min(0)), 0, limit).astype(int)
     x1, y1 = np.clip(np.ceil(corners.max(0)) + 1, 0, limit).astype(int)
@@ -140,17 +205,26 @@ def mouth_mask(landmarks: Floats, placement: Placement, size: int, feather: floa
     From under the nose to below the chin, inside the cheeks; rises from its contour to 1 over
     `feather` (a fraction of the square).
     """
-    contour = _contour(points_in(placement, landmarks))
+    contour = _contour(points_in(placement, landmarks)) * size - 0.5
     fine = 4  # drawn at 1/16 px, so that the mask moves smoothly with the face
-    inside = np.zeros((size, size), np.uint8)
-    corners = np.rint((contour * size - 0.5) * 2**fine).astype(np.int32)
+    blur = max(0.25 * feather * size, 0.4)
+    # beyond this the mask is 0, also once blurred
+    around = int(4 * blur) + 3
+    x0, y0 = np.clip(np.floor(contour.min(0)).astype(int) - around, 0, size)
+    x1, y1 = np.clip(np.ceil(contour.max(0)).astype(int) + around, 0, size)
+    mask = np.zeros((size, size), np.float32)
+    if x1 <= x0 or y1 <= y0:
+        return mask
+    inside = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    corners = np.rint((contour - [x0, y0]) * 2**fine).astype(np.int32)
     cv2.fillPoly(inside, [corners], 255, lineType=cv2.LINE_AA, shift=fine)
     inside[[0, -1]] = 0
     inside[:, [0, -1]] = 0
     depth = cv2.distanceTransform((inside > 127).astype(np.uint8), cv2.DIST_L2, 5)
     rise = np.clip((depth - 0.5) / max(feather * size, 1), 0, 1)
-    mask = cv2.GaussianBlur(rise * rise * (3 - 2 * rise), (0, 0), max(0.25 * feather * size, 0.4))
-    return np.asarray(np.where(depth > 0, mask, 0), np.float32)
+    soft = cv2.GaussianBlur(rise * rise * (3 - 2 * rise), (0, 0), blur)
+    mask[y0:y1, x0:x1] = np.where(depth > 0, soft, 0)
+    return mask
 
 
 def _contour(points: Floats) -> Floats:
@@ -172,14 +246,21 @@ def match_colour(patch: NDArray[Any], target: NDArray[Any], ring_mask: Floats) -
     One gain and one shift a channel, bounded (gain 0.8 to 1.25, shift 24 levels), so a wrong ring
     cannot do harm.
     """
-    weight = ring_mask.astype(np.float64)[..., None]
+    ringed = np.flatnonzero(ring_mask)
+    weight = ring_mask.reshape(-1)[ringed].astype(np.float64)
     total = weight.sum()
     if total < 1:
         return np.asarray(np.clip(np.rint(patch), 0, 255), np.uint8)
-    ours, theirs = patch.astype(np.float64), target.astype(np.float64)
-    mean, aim = ((weight * part).sum((0, 1)) / total for part in (ours, theirs))
-    spread = np.sqrt((weight * (ours - mean) ** 2).sum((0, 1)) / total)
-    wanted = np.sqrt((weight * (theirs - aim) ** 2).sum((0, 1)) / total)
+    ours, theirs = (each.reshape(-1, 3)[ringed].astype(np.float64) for each in (patch, target))
+    mean, aim = weight @ ours / total, weight @ theirs / total
+    spread = np.sqrt(weight @ (ours - mean) ** 2 / total)
+    wanted = np.sqrt(weight @ (theirs - aim) ** 2 / total)
     gain = np.clip((wanted + 2) / (spread + 2), 0.8, 1.25)
-    shifted = (ours - mean) * gain + mean + np.clip(aim - mean, -24, 24)
-    return np.asarray(np.clip(np.rint(shifted), 0, 255), np.uint8)
+    shift = mean * (1 - gain) + np.clip(aim - mean, -24, 24)
+    # whole rows at a time: numpy is slow at going through three channels again and again
+    width = patch.shape[1]
+    rows = patch.reshape(len(patch), -1).astype(np.float32)
+    rows *= np.tile(gain, width).astype(np.float32)
+    rows += np.tile(shift, width).astype(np.float32)
+    matched = np.clip(np.rint(rows, out=rows), 0, 255, out=rows)
+    return matched.astype(np.uint8).reshape(patch.shape)

@@ -15,6 +15,15 @@ _TIME_LIKE = re.compile(r"\d\s*[:.,]\s*\d.*-+>|-+>.*\d\s*[:.,]\s*\d")
 _VTT_BLOCK = re.compile(r"(WEBVTT|NOTE|STYLE|REGION)(\s|$)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<\d[\d:.]*>|\{\\[^}]*\}")
+_EMPHASIS = re.compile(r"<(/?)(i|b|em|strong)(?:[.\s][^<>]*)?>", re.IGNORECASE)
+_OVERRIDES = re.compile(r"\{[^{}]*\\[^{}]*\}")
+_ROW = re.compile(r"\n|\\[Nn]|<br\s*/?>", re.IGNORECASE)
+_MARKS = {  # stand for tags in a text without any
+    "\ue000": ("i", True),
+    "\ue001": ("i", False),
+    "\ue002": ("b", True),
+    "\ue003": ("b", False),
+}
 _BREAK = re.compile(r"\\[Nnh]|<br\s*/?>", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 
@@ -33,6 +42,50 @@ def plain(text: str) -> str:
     """Text without tags and entities, on one line."""
     text = _TAG.sub("", _BREAK.sub(" ", text))
     return " ".join(_INVISIBLE.sub("", html.unescape(text)).split())
+
+
+def emphasis(text: str) -> tuple[int, ...]:
+    """Places in plain(text).split() of the words in italics or bold.
+
+    A row that is marked as a whole is a voice from off screen, a song or a sign: not emphasis.
+    """
+    marked = _EMPHASIS.sub(_mark, with_tags(text.translate(dict.fromkeys(map(ord, _MARKS)))))
+    places: list[int] = []
+    is_on = {"i": False, "b": False}
+    n_words = 0
+    for row in _ROW.split(marked):
+        found, n_sounding = [], 0
+        for word in plain(row).split():
+            is_inside = is_sounding = False
+            for c in word:
+                if c in _MARKS:
+                    kind, is_on_now = _MARKS[c]
+                    is_on[kind] = is_on_now
+                elif c.isalnum():
+                    is_sounding, is_inside = True, is_inside or any(is_on.values())
+            found += [n_words] if is_inside else []
+            n_sounding += is_sounding
+            n_words += any(c not in _MARKS for c in word)
+        places += found if len(found) < n_sounding else []
+    return tuple(places) if n_words == len(plain(text).split()) else ()
+
+
+def with_tags(text: str) -> str:
+    """Text whose ASS overrides of italics and bold are tags such as <i>, other overrides gone."""
+    return _OVERRIDES.sub(lambda found: "".join(_tags(found[0])), text)
+
+
+def _tags(overrides: str) -> Iterator[str]:
+    for kind, value, reset in re.findall(r"\\([ib])(\d+)|\\(r)", overrides):
+        if reset:
+            yield "</i></b>"
+        else:
+            yield f"<{'/' * (value == '0')}{kind}>"
+
+
+def _mark(tag: re.Match[str]) -> str:
+    kind = "b" if tag[2].lower() in ("b", "strong") else "i"
+    return next(mark for mark, meant in _MARKS.items() if meant == (kind, not tag[1]))
 
 
 def voice(text: str) -> str | None:

@@ -8,6 +8,7 @@ import codecs
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 from pathlib import Path
@@ -24,6 +25,7 @@ SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
 _ASS_EVENT = re.compile(r"\s*(Dialogue|Comment)\s*:", re.IGNORECASE)
 _ASS_TIME = r"\s*\d+:\d{1,2}:\d{1,2}[.:]\d{1,3}\s*"
 _ASS_WHOLE = re.compile(rf"[^,]*,{_ASS_TIME},{_ASS_TIME},(?:[^,]*,){{6}}")
+_ASS_COMMENT = re.compile(r"\{[^}]*\}")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -73,7 +75,8 @@ def _segments(
             warnings.append(f"line {cue.line}: subtitle {index} {problem} and is skipped")
             continue
         seen.add(key)
-        yield Segment(index, cue.start_ms, cue.end_ms, text, name or cues.voice(raw))
+        speaker = name or cues.voice(raw)
+        yield Segment(index, cue.start_ms, cue.end_ms, text, speaker, cues.emphasis(raw))
 
 
 def _ass_cues(
@@ -100,7 +103,8 @@ def _ass_cues(
     for number, event in zip(places, events, strict=False):
         if event.type == "Dialogue" and not event.is_drawing:
             cue = cues.Cue(number, event.start, event.end)
-            yield cue, event.plaintext, " ".join(event.name.split()) or None
+            text = _ASS_COMMENT.sub("", cues.with_tags(event.text))
+            yield cue, text, " ".join(event.name.split()) or None
 
 
 def _read_text(path: Path, warnings: list[str]) -> str:
@@ -140,8 +144,7 @@ def clip_to(segments: Sequence[Segment], end: Fraction) -> tuple[list[Segment], 
             warnings.append(f"subtitle {segment.index} starts after the video ends and is skipped")
         elif segment.end_ms > last_ms:
             warnings.append(f"subtitle {segment.index} is cut at the end of the video")
-            text, speaker = segment.text, segment.speaker
-            kept.append(Segment(segment.index, segment.start_ms, last_ms, text, speaker))
+            kept.append(replace(segment, end_ms=last_ms))
         else:
             kept.append(segment)
     return kept, warnings
@@ -186,9 +189,9 @@ def _clock(
 
 
 def write_srt(segments: Sequence[Segment], path: Path) -> None:
-    """UTF-8 SRT, whole or not at all, numbered from 1 in the order given."""
+    """UTF-8 SRT, whole or not at all, numbered from 1 in the order given; emphasis in italics."""
     blocks = (
-        f"{n}\n{_stamp(s.start_ms)} --> {_stamp(s.end_ms)}\n{' '.join(s.text.split())}\n"
+        f"{n}\n{_stamp(s.start_ms)} --> {_stamp(s.end_ms)}\n{_with_italics(s)}\n"
         for n, s in enumerate(segments, start=1)
     )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -201,6 +204,11 @@ def write_srt(segments: Sequence[Segment], path: Path) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _with_italics(segment: Segment) -> str:
+    words = segment.text.split()
+    return " ".join(f"<i>{w}</i>" if n in segment.emphasis else w for n, w in enumerate(words))
 
 
 def _stamp(time_ms: int) -> str:

@@ -5,6 +5,7 @@ to a hidden file beside the output, which takes its name only when it is whole.
 """
 
 import errno
+import os
 import secrets
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ KEPT_LAYOUTS = {*LAYOUTS.values(), "2.1", "quad"}  # players know no others in A
 FALLBACK_SOUND_RATE = 48_000
 SOUND_AHEAD_S = 1
 FINEST_TICK = 1_000_000
+MOST_THREADS = 8  # of the encoder; each holds pictures
 CONTAINER_TAGS = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
 
 
@@ -183,6 +185,9 @@ class FrameWriter:
         context.color_trc = colour.transfer
         context.colorspace = _written_matrix(colour, info.height)
         context.color_range = colour.range
+        # x264 then encodes while the next picture is made; with slices one waits for it
+        context.thread_type = "FRAME"
+        context.thread_count = min(MOST_THREADS, os.cpu_count() or 1)
         return stream
 
     def _add_track(self, block: Waveform) -> av.AudioStream:

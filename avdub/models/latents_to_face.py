@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avdub.models.face_fields import fills, interpolated_flow, sample
+from avdub.models.face_fields import fills, interpolated_flow, mixed, sample, stretched
 from avdub.models.layers import ChannelNorm
+from avdub.models.placed import on_its_device
 from avdub.timeline import STEP_RATE
 
 LIPS, JAW = 57, 17  # points of a lip shape: 20 outer, 20 inner, 17 jaw
@@ -37,9 +38,10 @@ class LatentsToFaceConfig:
 
 
 class Exemplars(NamedTuple):
-    """K frames of the person: images (B, K, 3, S, S) in 0–1, lip shapes (B, K, L, 2) and still mesh
-    points (B, K, A, 2) in the unit square; `banned` (B, K) is true for the frame being edited.
-    `inner` (B, K, 1, S/2, S/2), the inside of their lips, may be drawn once for many frames."""
+    """K frames of the person: images (E, K, 3, S, S) in 0–1, lip shapes (E, K, L, 2) and still mesh
+    points (E, K, A, 2) in the unit square, E being B or, where all targets share them, 1; `banned`
+    (B, K) is true for the frame being edited. `inner` (E, K, 1, S/2, S/2), the inside of their
+    lips, may be drawn once for many frames."""
 
     images: Tensor
     shapes: Tensor
@@ -103,8 +105,8 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) → (B, outputs, H, W)."""
-        h = self.norm(self.second(F.leaky_relu(self.first(x), 0.1)))
-        return F.leaky_relu(h, 0.1)
+        h = self.norm(self.second(F.leaky_relu(self.first(x), 0.1, inplace=True)))
+        return F.leaky_relu(h, 0.1, inplace=True)
 
 
 class UNet(nn.Module):
@@ -123,6 +125,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) → (B, outputs, H, W)."""
+        x = x.contiguous(memory_format=torch.channels_last)  # the faster layout on a CPU
         kept = []
         for i, block in enumerate(self.down):
             x = block(F.avg_pool2d(x, 2) if i else x)
@@ -149,13 +152,10 @@ class LatentsToFace(nn.Module):
         """One new mouth a target frame; see Mouth."""
         size = self.config.size
         assert target.image.shape[-1] == size, f"crops must be {size} pixels wide"
-        b, k = exemplars.images.shape[:2]
         hidden = target.image * (1 - target.mask)
         drawn = fills(target.shape, size)  # (B, 3, S, S)
         flow, weights = self._fields(target, hidden, drawn, exemplars)
-        gathered = sample(exemplars.images.flatten(0, 1), flow.flatten(0, 1))
-        gathered = torch.unflatten(gathered, 0, (b, k))
-        blend = (gathered * weights[:, :, None]).sum(1)  # (B, 3, S, S)
+        blend = mixed(_gathered(exemplars.images, flow), weights)  # (B, 3, S, S)
         paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
         residual = 0.25 * torch.tanh(self.paint(paint_input).float())
         inside = target.mask * (blend + residual)
@@ -167,18 +167,19 @@ class LatentsToFace(nn.Module):
         """Flow and selection, computed at half size."""
         size = self.config.size
         half = size // 2
-        b, k = exemplars.images.shape[:2]
+        b, k = exemplars.banned.shape
         wanted = torch.cat((target.shape, target.still), 1)
         theirs = torch.cat((exemplars.shapes, exemplars.still), 2)
         base = interpolated_flow(wanted, theirs, half)  # (B, K, 2, S/2, S/2)
-        small = F.interpolate(exemplars.images.flatten(0, 1), scale_factor=0.5, mode="area")
-        warped = sample(small, base.flatten(0, 1))
         inner = exemplars.inner
         if inner is None:
             inner = inner_lips(exemplars.shapes, half)
-        their_fill = sample(inner.flatten(0, 1), base.flatten(0, 1))
+        small = F.avg_pool2d(exemplars.images.flatten(0, 1), 2)
+        small = torch.unflatten(small, 0, exemplars.images.shape[:2])
+        gathered = _gathered(torch.cat((small, inner), 2), base).flatten(0, 1)
+        warped, their_fill = gathered[:, :3], gathered[:, 3:]
         ours = torch.cat((hidden, target.mask, drawn), 1)
-        ours = F.interpolate(ours, scale_factor=0.5, mode="area").repeat_interleave(k, 0)
+        ours = F.avg_pool2d(ours, 2).repeat_interleave(k, 0)
         distance = (theirs - wanted[:, None])[:, :, :40].norm(dim=3).mean(2)  # (B, K)
         gap = _opening(exemplars.shapes) - _opening(target.shape)[:, None]
         facts = torch.stack((distance, gap), 2).flatten(0, 1)[..., None, None] * 10
@@ -191,6 +192,7 @@ class LatentsToFace(nn.Module):
         flow = torch.unflatten(_enlarged(refined.flatten(0, 1), size), 0, (b, k))
         return flow, _enlarged(logits, size).softmax(1)
 
+    @on_its_device
     @torch.inference_mode()
     def lip_shapes(self, vec: Tensor, times: Tensor) -> Tensor:
         """vec (T, D) at times (N,) s → lips (N, L, 2) relative to rest."""
@@ -212,24 +214,41 @@ def inner_lips(shapes: Tensor, size: int) -> Tensor:
     return torch.unflatten(drawn, 0, shapes.shape[:2])
 
 
-def render(mouth: Mouth, exemplars: Tensor, size: int, keep: int = 3) -> Tensor:
-    """The mouth at any resolution: exemplars (B, K, 3, R, R) → (B, 3, size, size) in 0–1.
+def render(
+    mouth: Mouth,
+    exemplars: Tensor,
+    size: int,
+    part: tuple[int, int, int, int] | None = None,
+    keep: int = 3,
+) -> Tensor:
+    """The mouth at any resolution: exemplars (E, K, 3, R, R) → (B, 3, size, size) in 0–1.
 
-    Only the `keep` exemplars a frame takes most from are gathered.
+    `part`: only pixels x0, y0, x1, y1 of it → (B, 3, y1 - y0, x1 - x0). Only the `keep` exemplars
+    a frame takes most from are gathered.
     """
-    keep = min(keep, exemplars.shape[1])
-    chosen = mouth.weights.mean((2, 3)).topk(keep, 1).indices
-    rows = torch.arange(len(chosen))[:, None]
-    weights = mouth.weights[rows, chosen]
+    part = part or (0, 0, size, size)
+    share = mouth.weights.mean((2, 3))  # (B, K)
+    kept = share.topk(min(keep, share.shape[1]), 1).indices
+    kept = torch.zeros_like(share).scatter_(1, kept, 1.0)
+    weights = mouth.weights * kept[..., None, None]
     weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
-    mouth = Mouth(mouth.flow[rows, chosen], weights, mouth.residual, mouth.image)
-    exemplars = exemplars[rows, chosen]
-    b, k = exemplars.shape[:2]
-    flow = _enlarged(mouth.flow.flatten(0, 1), size)
-    gathered = torch.unflatten(sample(exemplars.flatten(0, 1), flow), 0, (b, k))
-    weights = _enlarged(mouth.weights, size)
-    residual = _enlarged(mouth.residual, size)
-    return ((gathered * weights[:, :, None]).sum(1) + residual).clamp(0, 1)
+    made = stretched(mouth.residual, size, part)
+    for k in range(share.shape[1]):
+        users = kept[:, k].nonzero()[:, 0]
+        if len(users):
+            images = exemplars[:, k] if len(exemplars) == 1 else exemplars[users, k]
+            pixels = sample(images, stretched(mouth.flow[users, k], size, part))
+            weight = stretched(weights[users, k], size, part)[:, None]
+            made = made.index_add(0, users, pixels * weight)
+    return made.clamp(0, 1)
+
+
+def _gathered(images: Tensor, flow: Tensor) -> Tensor:
+    """Exemplars (E, K, C, h, w) at flow (B, K, 2, h, w) → (B, K, C, h, w)."""
+    if len(images) == len(flow):
+        made = sample(images.flatten(0, 1), flow.flatten(0, 1))
+        return torch.unflatten(made, 0, flow.shape[:2])
+    return torch.stack([sample(images[:, k], flow[:, k]) for k in range(flow.shape[1])], 1)
 
 
 def _opening(shapes: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from avdub.latents import Latents
 from avdub.models.hierarchical import Hierarchical, HierarchicalConfig
+from avdub.models.placed import on_its_device
 from avdub.models.source_filter import SourceFilter
 from avdub.models.voice import VoiceEncoder, VoiceEncoderConfig
 from avdub.timeline import F0_PER_STEP
@@ -21,7 +22,8 @@ OLD_NAMES = ("pre.", "slow.", "pitch.", "fast.", "norm.", "filters.")
 @dataclass(frozen=True)
 class LatentsToSpeechConfig:
     """Sizes. With `hierarchical` that synthesizer is built, and of the others only `latents` and
-    `voice` count; without it `slow_blocks` run at 50 steps/s, `fast_blocks` at 200/s.
+    `voice` count; without it `slow_blocks` run at 50 steps/s, `fast_blocks` at 200/s. `sharpen` is
+    how much `speak` raises the formants of the source-filter decoder.
     """
 
     latents: int = 256
@@ -31,6 +33,7 @@ class LatentsToSpeechConfig:
     n_fft: int = 512
     voice: VoiceEncoderConfig = field(default_factory=VoiceEncoderConfig)
     hierarchical: HierarchicalConfig | None = None
+    sharpen: float = 0.0
 
     @classmethod
     def tiny(cls) -> "LatentsToSpeechConfig":
@@ -71,13 +74,19 @@ class LatentsToSpeech(nn.Module):
         """Of the noise that `forward` needs for so many steps."""
         return self.synthesizer.noise_shape(steps)
 
+    @on_its_device
     @torch.inference_mode()
     def speak(self, latents: Latents, style: Tensor, seed: int) -> Tensor:
         """→ (320T,). Same seed, same sound."""
         generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(1, *self.noise_shape(len(latents)), generator=generator)
-        wav: Tensor = self(latents.vec.T[None], latents.f0[None], style, noise)[0]
-        return wav
+        shape = (1, *self.noise_shape(len(latents)))
+        noise = torch.randn(shape, generator=generator, device="cpu").to(latents.vec.device)
+        vec, f0 = latents.vec.T[None], latents.f0[None]
+        if isinstance(self.synthesizer, SourceFilter):
+            wav: Tensor = self.synthesizer(vec, f0, style, noise, self.config.sharpen)
+        else:
+            wav = self(vec, f0, style, noise)
+        return wav[0]
 
 
 def _rename_old(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:

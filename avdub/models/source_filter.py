@@ -13,6 +13,7 @@ from avdub.models.layers import ConvNeXt
 from avdub.timeline import F0_PER_STEP, SAMPLE_RATE, SAMPLES_PER_STEP
 
 SAMPLES_PER_F0 = SAMPLES_PER_STEP // F0_PER_STEP  # 80
+FORMANT_BINS = 31  # about 1 kHz: peaks narrower than that are formants
 
 
 class SourceFilter(nn.Module):
@@ -40,9 +41,16 @@ class SourceFilter(nn.Module):
         """Of the noise that `forward` needs for so many steps."""
         return (steps * SAMPLES_PER_STEP,)
 
-    def forward(self, vec: Tensor, log_f0: Tensor, style: Tensor, noise: Tensor) -> Tensor:
-        """vec (B, D, T), log_f0 (B, 4T), style (B, G, 1), noise (B, 320T) → (B, 320T)."""
+    def forward(
+        self, vec: Tensor, log_f0: Tensor, style: Tensor, noise: Tensor, sharpen: float = 0.0
+    ) -> Tensor:
+        """vec (B, D, T), log_f0 (B, 4T), style (B, G, 1), noise (B, 320T) → (B, 320T).
+
+        `sharpen` raises the formants of both filters, see `sharpened`.
+        """
         harmonic, breath = self.envelopes(vec, log_f0, style)
+        if sharpen:
+            harmonic, breath = sharpened(harmonic, sharpen), sharpened(breath, sharpen)
         pulses = pulse_train(log_f0)
         spectrum = self._stft(pulses) * harmonic + self._stft(noise) * breath
         return torch.istft(
@@ -68,6 +76,17 @@ class SourceFilter(nn.Module):
 
     def _stft(self, wav: Tensor) -> Tensor:
         return torch.stft(wav, self.n_fft, SAMPLES_PER_F0, window=self.window, return_complex=True)
+
+
+def sharpened(envelope: Tensor, amount: float) -> Tensor:
+    """An envelope (B, bins, T) whose peaks and valleys stand out `amount` more from its trend.
+
+    A regression flattens formants; this post-filter (as in Chen & Gersho 1995, in the spectrum)
+    gives them back without changing the timbre's slope.
+    """
+    log_envelope = envelope.transpose(1, 2).log()  # (B, T, bins)
+    trend = F.avg_pool1d(log_envelope, FORMANT_BINS, 1, FORMANT_BINS // 2, count_include_pad=False)
+    return torch.exp(trend + (1 + amount) * (log_envelope - trend)).transpose(1, 2)
 
 
 def pulse_train(log_f0: Tensor) -> Tensor:

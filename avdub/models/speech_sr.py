@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
+from avdub.models.placed import on_its_device
 from avdub.models.resblocks import AliasFreeSnake, ResidualMean, RowConv
 from avdub.timeline import SAMPLE_RATE
 
@@ -48,6 +49,7 @@ class SpeechSR(nn.Module):
         out: Tensor = torch.tanh(self.post(self.snake(self.mean(x))))
         return out[..., 0]
 
+    @on_its_device
     @torch.inference_mode()
     def enhance(self, wav: Tensor) -> Tensor:
         """(S,) of any length → (S × rate / 16,000,), in windows so that memory stays flat."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel, Wav2Vec2Config, Wav2Vec2Model
 
+from avdub.models.placed import on_its_device
 from avdub.models.spectral import LogMel
 from avdub.timeline import SAMPLES_PER_STEP, STEP_RATE
 
@@ -81,6 +82,7 @@ class SpeechToLatents(nn.Module):
         filled = self._filled(wav)
         return self._heard(filled)[:, : wav.shape[1] // SAMPLES_PER_STEP]
 
+    @on_its_device
     @torch.inference_mode()
     def listen(self, wav: Tensor, window_s: int = 20, overlap_s: int = 2) -> Tensor:
         """(S,) of any length → (S // 320, D): windows overlap and are cut at their middles."""

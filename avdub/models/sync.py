@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from avdub.models.latents_to_face import LIPS
 from avdub.models.layers import ChannelNorm
+from avdub.models.placed import on_its_device
 
 STILL = 0.01  # inter-ocular distances: lips that move less are not enlarged to full size
 SHARPNESS = 12.0  # of agreements at first
@@ -78,6 +79,7 @@ class SyncExpert(nn.Module):
         seen = self.sees(movement(lips))  # (B, E, T)
         return torch.einsum("best,bet->bs", heard, seen) / steps * self.sharpness.exp()
 
+    @on_its_device
     @torch.inference_mode()
     def shift(self, vec: Tensor, lips: Tensor) -> tuple[Tensor, Tensor]:
         """→ steps by which the sound comes late (B,), between steps by a parabola, and how much

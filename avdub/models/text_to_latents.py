@@ -16,6 +16,7 @@ from avdub.latents import Latents
 from avdub.models.durations import DurationPredictor, StochasticDurationPredictor
 from avdub.models.layers import CouplingFlow, RelativeEncoder, WaveNet, length_mask
 from avdub.models.pitch_predictor import PitchPredictor, UpsamplingPitchPredictor
+from avdub.models.placed import on_its_device
 from avdub.models.voice import VoiceEncoder, VoiceEncoderConfig
 from avdub.text import SYMBOLS
 
@@ -199,6 +200,7 @@ class TextToLatents(nn.Module):
         out: Tensor = self.decoder_proj(h) * mask
         return out
 
+    @on_its_device
     @torch.inference_mode()
     def predict_durations(self, tokens: Tensor, style: Tensor) -> Tensor:
         """tokens (P,) → expected steps of each symbol (P,), fractional or whole."""
@@ -207,6 +209,7 @@ class TextToLatents(nn.Module):
         steps: Tensor = self.durations.steps(hidden, mask, style)[0]
         return steps
 
+    @on_its_device
     @torch.inference_mode()
     def predict(
         self, tokens: Tensor, durations: Tensor, style: Tensor, noise: float, seed: int
@@ -218,7 +221,7 @@ class TextToLatents(nn.Module):
         path = alignment(durations[None], steps)
         mean, log_std = mean @ path, log_std @ path
         generator = torch.Generator().manual_seed(seed)
-        sample = torch.randn(mean.shape, generator=generator)
+        sample = torch.randn(mean.shape, generator=generator, device="cpu").to(mean.device)
         z_prior = mean + noise * sample * torch.exp(log_std)
         mask = torch.ones(1, 1, steps)
         z = self.flow(z_prior, mask, style, reverse=True)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from avdub.models.placed import on_its_device
 from avdub.models.spectral import LogMel, PromptMel
 
 
@@ -63,6 +64,7 @@ class VoiceEncoder(nn.Module):
         style: Tensor = self.out(pooled)[..., None]
         return style
 
+    @on_its_device
     @torch.inference_mode()
     def listen(self, wav: Tensor) -> Tensor:
         """A voice sample (S,) at 16 kHz → its style (1, style, 1)."""

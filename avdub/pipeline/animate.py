@@ -5,8 +5,9 @@ through as it came.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from avdub.faces.crop import (
     ANCHOR_POINTS,
+    Area,
     Placement,
     crop,
     match_colour,
@@ -30,6 +32,7 @@ from avdub.media.probe import MediaInfo
 from avdub.media.video import Frame, read_frames
 from avdub.models.face_fields import JAW
 from avdub.models.latents_to_face import Exemplars, LatentsToFace, Target, inner_lips, render
+from avdub.models.placed import device_of, moved
 from avdub.timeline import STEP_RATE, Span
 
 Image = NDArray[np.uint8]
@@ -134,7 +137,9 @@ class Animator:
         rate: Fraction,
     ) -> None:
         self.model, self.template = model, template
-        self.actors, self.drives = actors, drives
+        self.device = device_of(model)
+        self.actors = {k: _placed(actor, self.device) for k, actor in actors.items()}
+        self.drives = drives
         self.fade_frames = max(1, round(float(rate) * FADE_S))
         self.painted = 0
         self.strength = {id(d): self._strength(d) for d in drives}
@@ -206,30 +211,43 @@ class Animator:
             _points(on_head, squares),
             _points(landmarks[:, STILL_POINTS], squares),
         )
-        patches = self._patches(actor, target, [n for n, _ in wanted])
-        for i, (n, d) in enumerate(wanted):
+        outlines = [mouth_mask(m, p, actor.size) for m, p in zip(landmarks, squares, strict=True)]
+        area = Area.around(outlines)
+        patches = self._patches(actor, target, [n for n, _ in wanted], area)
+        for (n, d), square, outline, patch in zip(wanted, squares, outlines, patches, strict=True):
             strength = float(self.strength[id(d)][n - d.frames.start])
-            mask = mouth_mask(landmarks[i], squares[i], actor.size)
-            before = crop(pictures[n], squares[i], actor.size)
-            ring = mask * (1 - mask) * 4
-            patch = match_colour(patches[i], before, np.asarray(ring, np.float32))
-            pictures[n] = paste(pictures[n], patch, squares[i], np.asarray(mask * strength))
+            mask = area.of(outline)
+            before = crop(pictures[n], square, actor.size, area)
+            matched = match_colour(patch, before, np.asarray(mask * (1 - mask) * 4))
+            pictures[n] = paste(pictures[n], matched, square, np.asarray(mask * strength), area)
             self.painted += 1
 
     @torch.inference_mode()
-    def _patches(self, actor: Actor, target: Target, frames: Sequence[int]) -> NDArray[np.float32]:
-        """(N, R, R, 3) in 0–255."""
-        n = len(target.image)
-        images, shapes, still, inner = (
-            t.expand(n, *t.shape) for t in (actor.images, actor.shapes, actor.still, actor.inner)
-        )
+    def _patches(
+        self, actor: Actor, target: Target, frames: Sequence[int], area: Area
+    ) -> NDArray[np.float32]:
+        """(N, h, w, 3) in 0–255: `area` of the new square."""
         banned = torch.tensor([[own == frame for own in actor.chosen] for frame in frames])
-        exemplars = Exemplars(images, shapes, still, banned, inner)
-        with torch.autocast("cpu", torch.bfloat16):
-            mouth = self.model(target, exemplars)
-        native = actor.native.expand(n, *actor.native.shape)
-        made = render(mouth, native, actor.size)
-        return np.asarray(made.permute(0, 2, 3, 1).float().numpy() * 255, np.float32)
+        images, shapes, still, inner = (
+            t[None] for t in (actor.images, actor.shapes, actor.still, actor.inner)
+        )
+        exemplars = Exemplars(images, shapes, still, banned.to(self.device), inner)
+        in_bf16 = self.device.type == "cpu" and multiplies_bf16()
+        with torch.autocast("cpu", torch.bfloat16, enabled=in_bf16):
+            mouth = self.model(moved(target, self.device), exemplars)
+        made = render(mouth, actor.native[None], actor.size, area.part)
+        return np.asarray((made * 255).permute(0, 2, 3, 1).contiguous().cpu().numpy(), np.float32)
+
+
+@cache
+def multiplies_bf16() -> bool:
+    """Whether convolutions in bfloat16 are the faster ones on this processor.
+
+    They are where it multiplies whole tiles; elsewhere they take up to twice as long as float32.
+    """
+    tell = getattr(torch.cpu, "get_capabilities", dict)  # torch 2.11 does not tell
+    abilities: dict[str, object] = tell()
+    return bool(abilities.get("amx_bf16"))
 
 
 def with_own_jaw(wanted: Floats, own: Floats) -> Floats:
@@ -241,6 +259,18 @@ def with_own_jaw(wanted: Floats, own: Floats) -> Floats:
     share = np.where(jaw(own) > jaw(wanted), KEPT_JAW, 0).astype(np.float32)[:, None, None]
     result[:, JAW] += share * (own[:, JAW] - wanted[:, JAW])
     return result
+
+
+def _placed(actor: Actor, device: torch.device) -> Actor:
+    """The actor's exemplars on the device that paints, sent once."""
+    return replace(
+        actor,
+        images=actor.images.to(device),
+        native=actor.native.to(device),
+        shapes=actor.shapes.to(device),
+        still=actor.still.to(device),
+        inner=actor.inner.to(device),
+    )
 
 
 def _shifted(values: Floats, by: int) -> Floats:

@@ -9,9 +9,10 @@ from avdub.media.subtitles import write_srt
 from avdub.media.video import FrameReader
 from avdub.media.writer import FrameWriter
 from avdub.pipeline.options import DubOptions
-from avdub.pipeline.plan import read_segments
+from avdub.pipeline.plan import original_prosody, read_segments
 from avdub.pipeline.report import DubReport
 from avdub.pipeline.run import dub
+from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
 from avdub.timeline import Span
 
@@ -43,7 +44,9 @@ def dub_cut(
         segment, index=1, start_ms=max(0, segment.start_ms - offset), end_ms=segment.end_ms - offset
     )
     write_srt([moved], cue)
-    report = dub(before, cue, after, replace(options, segments=None), progress)
+    hints = original_prosody(info, subtitles, [segment], options, Weights(options.model))
+    hints = dict(enumerate(hints.values(), start=1))  # of the whole video; a part has no typical
+    report = dub(before, cue, after, replace(options, segments=None), progress, hints)
     return before, after, report
 
 

@@ -6,31 +6,64 @@ change time.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from avdub.latents import Latents
 from avdub.models.text_to_latents import TextToLatents
-from avdub.text import BASE, FrontEnd, Kind
+from avdub.text import BASE, EDGE, FrontEnd, Kind
+from avdub.text.reading import STRESS, Reading
 from avdub.timeline import STEP_RATE
 
 LONGEST_CHUNK = 180  # phonemes the text model sees at once; blanks between them do not count
-# Silence kept before and after a tight line. The sounds of the base family's teachers lead their
-# labels by 75 ms, so there must be more of it before.
-START_STEPS, END_STEPS = 5, 1
+START_STEPS, END_STEPS = 2, 3  # silence kept before and after a tight line, at most
 GIVES = {Kind.PAUSE: 1.0, Kind.VOWEL: 0.9, Kind.OTHER: 0.55}  # how much each yields when scaled
 LEAST = 0.35  # no symbol shrinks below this share of itself while the slot allows it
+EMPHASIS = 1.2  # how much longer the vowels of an emphasised word are
+# Least steps of a pause inside a line that has such a mark. The text model makes "…" shorter than
+# a comma.
+LEAST_PAUSES = {"…": 17.5, "...": 17.5, "—": 11.0}
+SENTENCE_ENDS = ".!?…"
+# Families whose voices, as measured, say a question and an exclamation like a statement.
+FLAT_FAMILIES = frozenset({"base"})
+
+
+class Asked(Enum):
+    """What a stretch of a line asks of the voice, beyond what the text model makes of it."""
+
+    EMPHASIS = auto()  # of a word
+    RISE = auto()  # at the end of a question
+    LIVELINESS = auto()  # of an exclamation
+
+
+@dataclass(frozen=True)
+class Accent:
+    """A stretch from `start` to `end` that is strongest at `peak`, in steps of a fitted line."""
+
+    asked: Asked
+    start: float
+    peak: float
+    end: float
 
 
 @dataclass(frozen=True)
 class Line:
-    """A text ready to be spoken: symbols in chunks and their predicted steps, fractional."""
+    """A text ready to be spoken: symbols in chunks and their predicted steps, fractional.
+
+    `emphasis` has the spans of emphasised words among all symbols, `rises` the places of question
+    marks before which the voice rises.
+    """
 
     chunks: tuple[str, ...]
     durations: Tensor  # (P,) over all chunks' symbols
     front_end: FrontEnd = BASE
+    emphasis: tuple[tuple[int, int], ...] = ()
+    rises: tuple[int, ...] = ()
 
     @property
     def symbols(self) -> str:
@@ -41,8 +74,6 @@ class Line:
         """Length from the first sound to the last, with the short silences kept around them."""
         first, last = self.durations[0], self.durations[-1]
         inner = float(self.durations.sum() - first - last)
-        if self.front_end.leads:
-            return inner + START_STEPS + END_STEPS
         return inner + min(float(first), START_STEPS) + min(float(last), END_STEPS)
 
     @property
@@ -59,12 +90,72 @@ class Fit:
 
 
 def read_line(
-    model: TextToLatents, phonemes: str, style: Tensor, front_end: FrontEnd = BASE
+    model: TextToLatents,
+    reading: Reading | str,
+    style: Tensor,
+    front_end: FrontEnd = BASE,
+    pace: float = 1.0,
 ) -> Line:
-    """Predict how long each symbol of `phonemes` takes in this voice."""
-    chunks = split_phonemes(phonemes, front_end)
-    durations = [model.predict_durations(_ids(front_end, chunk), style) for chunk in chunks]
-    return Line(tuple(chunks), torch.cat(durations), front_end)
+    """Predict how long each symbol of a reading (or of mere phonemes) takes in this voice.
+
+    At pace 2 a line naturally lasts half as long, consonants giving way less than the rest.
+    """
+    reading = Reading(reading) if isinstance(reading, str) else reading
+    chunks = split_phonemes(reading.phonemes, front_end)
+    steps = torch.cat([model.predict_durations(_ids(front_end, c), style) for c in chunks]).double()
+    places = _places(reading.phonemes, chunks, front_end)
+    emphasis = tuple((places[first], places[last - 1] + 1) for first, last in reading.emphasis)
+    line = Line(tuple(chunks), steps, front_end, emphasis, tuple(places[n] for n in reading.rises))
+    steps = _paused(line, _lengthened(line))
+    if pace != 1:
+        inner = steps[1:-1]
+        steps[1:-1] = _scaled(inner, _gives(line)[1:-1], float(inner.sum()) / pace)
+    return replace(line, durations=steps.float())
+
+
+def _places(phonemes: str, chunks: Sequence[str], front_end: FrontEnd) -> list[int]:
+    """Where among the symbols of all chunks each phoneme went; a space that was cut away, where
+    the next phoneme went."""
+    own = [n for n, symbol in _own_symbols(chunks, front_end)]
+    symbols = "".join(symbol for _, symbol in _own_symbols(chunks, front_end))
+    places, at = [], 0
+    for phoneme in phonemes:
+        places.append(own[min(at, len(own) - 1)])
+        at += at < len(symbols) and symbols[at] == phoneme
+    return places
+
+
+def _own_symbols(chunks: Sequence[str], front_end: FrontEnd) -> Iterator[tuple[int, str]]:
+    """The phonemes among the symbols, without edges and blanks, and their places."""
+    start = 0
+    for chunk in chunks:
+        stride = 2 if front_end.blank else 1
+        for n in range(1, len(chunk) - 1, stride):
+            yield start + n, chunk[n]
+        start += len(chunk)
+
+
+def _lengthened(line: Line) -> Tensor:
+    """The line's durations with longer vowels in emphasised words."""
+    durations, kinds = line.durations.clone(), _kinds(line)
+    for first, last in line.emphasis:
+        for n in range(first, last):
+            durations[n] *= EMPHASIS if kinds[n] is Kind.VOWEL else 1
+    return durations
+
+
+def _paused(line: Line, durations: Tensor) -> Tensor:
+    """Durations whose ellipses and dashes between words last at least LEAST_PAUSES."""
+    symbols, kinds = line.symbols, _kinds(line)
+    sounding = [n for n, kind in enumerate(kinds) if kind is not Kind.PAUSE]
+    for before, after in pairwise(sounding):
+        inside = slice(before + 1, after)
+        marks = symbols[inside].replace(line.front_end.blank or EDGE, "")
+        least = max((steps for mark, steps in LEAST_PAUSES.items() if mark in marks), default=0.0)
+        now = float(durations[inside].sum())
+        if now < least:
+            durations[inside] *= least / now if now > 0 else 1
+    return durations
 
 
 def split_phonemes(phonemes: str, front_end: FrontEnd = BASE) -> list[str]:
@@ -104,6 +195,36 @@ def fit_line(line: Line, slot_steps: int, slowest: float = 1.0) -> Fit:
     return Fit(steps, natural / max(spoken, 1e-6))
 
 
+def accents(line: Line, fit: Fit) -> list[Accent]:
+    """What the line asks of the voice, at the times at which its sounds are heard."""
+    ends: list[float] = fit.steps.cumsum(0).tolist()
+    starts: list[float] = (torch.tensor(ends) - fit.steps).tolist()
+    symbols, found = line.symbols, []
+
+    def nucleus(first: int, last: int, on: int) -> float:
+        """The middle of the first (on=1) or last stressed vowel."""
+        stresses = [n for n in range(first, last) if symbols[n] == STRESS] or [first]
+        inside = range(stresses[0 if on > 0 else -1], last)
+        vowel = next((n for n in inside if symbols[n] in line.front_end.vowels), inside[0])
+        return (starts[vowel] + ends[vowel]) / 2
+
+    for first, last in line.emphasis:
+        peak = nucleus(first, last, 1)
+        found.append(Accent(Asked.EMPHASIS, starts[first], peak, ends[last - 1]))
+    if line.front_end.name not in FLAT_FAMILIES:
+        return found
+    begun = 0
+    for n, symbol in enumerate(symbols):
+        if symbol in SENTENCE_ENDS:
+            if n in line.rises:
+                found.append(Accent(Asked.RISE, nucleus(begun, n, -1), starts[n], starts[n]))
+            elif symbol == "!" and n > begun:
+                middle = (starts[begun] + starts[n]) / 2
+                found.append(Accent(Asked.LIVELINESS, starts[begun], middle, starts[n]))
+            begun = n + 1
+    return found
+
+
 def encode(model: TextToLatents, line: Line, fit: Fit, style: Tensor, seed: int) -> Latents:
     """The line's latents, exactly fit.steps.sum() long."""
     parts, at = [], 0
@@ -139,8 +260,11 @@ def _scaled(durations: Tensor, gives: Tensor, target: float) -> Tensor:
 
 
 def _gives(line: Line) -> Tensor:
-    kinds = [kind for chunk in line.chunks for kind in line.front_end.kinds(chunk)]
-    return torch.tensor([GIVES[kind] for kind in kinds], dtype=torch.float64)
+    return torch.tensor([GIVES[kind] for kind in _kinds(line)], dtype=torch.float64)
+
+
+def _kinds(line: Line) -> list[Kind]:
+    return [kind for chunk in line.chunks for kind in line.front_end.kinds(chunk)]
 
 
 def _ids(front_end: FrontEnd, chunk: str) -> Tensor:

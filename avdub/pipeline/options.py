@@ -1,6 +1,7 @@
 """What a user may choose about a dub. Frozen and hashable: it is part of every cache key."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -13,9 +14,14 @@ class DubOptions:
     face_backend: str = "mediapipe"
     max_rate: float = 1.5  # how much faster than natural a line may be spoken
     min_rate: float = 0.7  # how much slower it may be drawn out to fill its slot
+    pace: float = 1.0  # natural durations are divided by it before they are fitted
+    prosody: str = "original"  # melody and level after the original lines, or "plain"
     duck_db: float = -60.0  # the original sound under new speech
     crf: int = 16
     seed: int = 0
     device: str = "auto"
     model: str = "base"  # the shipped family, an installed one, or a model folder
     overwrite: bool = False
+    adapt: bool = False  # first fine-tune the face generator on the video's own actor,
+    adapt_seconds: float = 60.0  # ... for so long at most,
+    adapt_video: Path | None = None  # ... or on that of another video, of which this is a part

@@ -4,6 +4,7 @@ The plan is complete: later stages look nothing up. It reports every input probl
 work and is what `avdub plan` prints.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -27,9 +28,11 @@ from avdub.pipeline.cast import Voice, cast_voices
 from avdub.pipeline.encode import Line, rate_for, read_line
 from avdub.pipeline.follow import find_faces, sound_energy
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.prosody import PLAIN, Prosody, find_prosody
 from avdub.pipeline.report import ModelFacts
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
+from avdub.text.reading import Reading, read_aloud
 from avdub.timeline import STEP_RATE, Segment, Span, boundary
 
 SPARE_S = Fraction(1, 2)  # silence before the next cue that a long line may use
@@ -43,6 +46,7 @@ class Part:
     segment: Segment
     voice: Voice
     line: Line | None
+    prosody: Prosody
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Job:
     frames: Span
     face: int | None
     problem: str = ""
+    prosody: Prosody = PLAIN
 
     @property
     def rate(self) -> float | None:
@@ -80,6 +85,7 @@ class PlanRow:
     slot_s: float
     rate: float | None
     problem: str
+    prosody: Prosody
 
 
 @dataclass(frozen=True)
@@ -133,25 +139,33 @@ def make_plan(
     options: DubOptions | None = None,
     progress: Progress = silent,
     weights: Weights | None = None,
+    hints: dict[int, Prosody] | None = None,
 ) -> Plan:
-    """Read everything, decide everything, synthesize nothing. Raises AvdubError."""
+    """Read everything, decide everything, synthesize nothing. Raises AvdubError.
+
+    `hints` is the prosody of segments by index where it is known already, not from this video.
+    """
     options = options or DubOptions()
     info = probe(video)
     segments, warnings = read_segments(info, subtitles, options)
     weights = weights or Weights(options.model)
-    read = weights.front_end.phonemize
-    phonemes = {s.index: read(s.text, options.language) for s in segments}
-    cast = cast_voices(info, segments, weights, options.voice)
+    family = weights.front_end
+    readings = {s.index: read_aloud(s.text, s.emphasis, family, options.language) for s in segments}
+    name = options.voice or weights.voice_for(options.language)
+    cast = cast_voices(info, segments, weights, name)
+    if not weights.speaks(name, options.language):
+        warnings.append(f"the voice {name} was not trained to speak {options.language}")
     tracks, cuts = find_faces(info, segments, weights, options, progress)
     energy = sound_energy(info)
     faces = assign(segments, list(tracks.values()), info.timeline, energy)
+    if hints is None:
+        hints = original_prosody(info, subtitles, segments, options, weights)
     jobs = []
     for n, segment in enumerate(segments):
-        said = phonemes[segment.index]
         voice = cast[segment]
-        line = _line(said, voice, weights)
+        line = _line(readings[segment.index], voice, weights, options.pace)
         following = segments[n + 1].start if n + 1 < len(segments) else info.end
-        part = Part(segment, voice, line)
+        part = Part(segment, voice, line, hints.get(segment.index, PLAIN))
         jobs.append(_job(info, part, faces[segment.index], following, options.max_rate))
     times = tuple(float(info.frame_times[c]) for c in cuts)
     facts = ModelFacts(weights.name, weights.mouth, cast.notes, weights.licences)
@@ -188,10 +202,30 @@ def read_segments(
     return segments, [*warnings, *late]
 
 
-def _line(said: str, voice: Voice, weights: Weights) -> Line | None:
-    if not said:
+def original_prosody(
+    info: MediaInfo,
+    subtitles: Path | None,
+    segments: Sequence[Segment],
+    options: DubOptions,
+    weights: Weights,
+) -> dict[int, Prosody]:
+    """What the original lines of `segments` suggest, by index; nothing where none is wanted.
+
+    They are compared with all lines of the file, so that a part is dubbed as in the whole.
+    """
+    if options.prosody == "plain":
+        return {}
+    everybody = segments
+    if options.segments is not None:
+        everybody, _ = read_segments(info, subtitles, replace(options, segments=None))
+    return find_prosody(info, segments, everybody, weights.voice_activity)
+
+
+def _line(reading: Reading, voice: Voice, weights: Weights, pace: float) -> Line | None:
+    if not reading.phonemes:
         return None
-    return read_line(weights.text_to_latents, said, voice.styles["text"], weights.front_end)
+    style = voice.styles["text"]
+    return read_line(weights.text_to_latents, reading, style, weights.front_end, pace)
 
 
 def _job(
@@ -222,7 +256,7 @@ def _job(
     last = Fraction(steps.end, STEP_RATE)
     whole = replace(segment, end_ms=max(segment.end_ms, int(last * 1000)))
     frames = timeline.frames(whole if steps != slot else segment)
-    return Job(segment, part.voice, line, slot, steps, frames, track, problem)
+    return Job(segment, part.voice, line, slot, steps, frames, track, problem, part.prosody)
 
 
 def _row(job: Job) -> PlanRow:
@@ -238,4 +272,5 @@ def _row(job: Job) -> PlanRow:
         len(job.slot) / STEP_RATE,
         None if rate is None else round(rate, 2),
         job.problem,
+        job.prosody,
     )

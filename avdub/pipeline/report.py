@@ -2,6 +2,10 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from avdub.pipeline.prosody import Prosody
 
 DUBBED, VOICE_ONLY, KEPT, FAILED = "dubbed", "voice_only", "kept", "failed"
 
@@ -44,6 +48,67 @@ class SegmentReport:
     natural_s: float | None = None
     rate: float | None = None
     face: int | None = None
+    prosody: "Prosody | None" = None
+
+
+@dataclass(frozen=True)
+class AdaptationReport:
+    """What adapting the face generator to the video's actor brought.
+
+    `kept` says whether anything is used, `reason` why the painter is not. PSNR in dB inside the
+    mouth's mask and of the lips, of frames that were not learned from; `lip_error` of the lips'
+    opening before and after, likewise, in inter-ocular distances.
+    """
+
+    kept: bool
+    reason: str = ""
+    frames: int = 0  # learned from
+    steps: int = 0
+    before_db: float | None = None
+    after_db: float | None = None
+    lips_before_db: float | None = None
+    lips_after_db: float | None = None
+    lip_gain: float = 1.0
+    lip_error: tuple[float, float] | None = None
+    lip_reason: str = ""
+    seconds: float = 0.0
+    cached: bool = False
+
+    @property
+    def gain_db(self) -> float:
+        """In the mask, of what is used: 0 where the painter stays as it was."""
+        return self._gain(self.before_db, self.after_db)
+
+    @property
+    def lips_gain_db(self) -> float:
+        """Likewise, of the lips and what they enclose."""
+        return self._gain(self.lips_before_db, self.lips_after_db)
+
+    def _gain(self, before: float | None, after: float | None) -> float:
+        if self.reason or before is None or after is None:
+            return 0.0
+        return round(after - before, 2)
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        if not self.kept:
+            return f"the face is not adapted: {self.reason}"
+        gains = f"mouth {self.gain_db:+.1f} dB, lips {self.lips_gain_db:+.1f} dB on held-out frames"
+        painted = self.reason or gains
+        lips = f", opened {self.lip_gain:.2f} times as far" if self.lip_gain != 1 else ""
+        took = "kept from before" if self.cached else f"in {self.seconds:.0f} s"
+        return f"face adapted ({took}): {painted}{lips}"
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> "AdaptationReport":
+        """From the fields as JSON gives them back."""
+        error = plain["lip_error"]
+        return cls(**{**plain, "lip_error": tuple(error) if error else None})
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for `--json`."""
+        return {**asdict(self), "gain_db": self.gain_db, "lips_gain_db": self.lips_gain_db}
 
 
 @dataclass(frozen=True)
@@ -58,6 +123,7 @@ class DubReport:
     peak_rss_mb: float = 0.0
     warnings: tuple[str, ...] = ()
     made_by: ModelFacts | None = None
+    adaptation: AdaptationReport | None = None
 
     @property
     def exit_code(self) -> int:
@@ -67,6 +133,8 @@ class DubReport:
     def as_json(self) -> dict[str, object]:
         """Plain values for `--json`."""
         plain = asdict(self)
-        del plain["made_by"]
+        del plain["made_by"], plain["adaptation"]
         facts = self.made_by.as_json() if self.made_by else {}
+        if self.adaptation is not None:
+            facts["adaptation"] = self.adaptation.as_json()
         return {**plain, **facts, "output": str(self.output), "warnings": list(self.warnings)}

@@ -23,15 +23,18 @@ from avdub.media.splice import check_output, write_dub
 from avdub.media.video import FrameReader
 from avdub.media.waveform import Waveform, silence
 from avdub.media.writer import default_suffix
+from avdub.pipeline.adapt import Adapted, adapt_for
 from avdub.pipeline.animate import Animator, Drive, drive, meet_actor
 from avdub.pipeline.cast import find_voice
-from avdub.pipeline.encode import encode, fit_line, read_line
+from avdub.pipeline.encode import accents, encode, fit_line, read_line
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Job, Plan, make_plan
+from avdub.pipeline.prosody import PLAIN, Prosody, colour, intone
 from avdub.pipeline.report import DUBBED, FAILED, KEPT, VOICE_ONLY, DubReport, SegmentReport
-from avdub.pipeline.speak import Overlay, enhance, hear, lay_over, levelled, overlay, speak
+from avdub.pipeline.speak import Overlay, enhance, hear, lay_over, overlay, speak
 from avdub.pipeline.weights import Weights, choose_device
 from avdub.progress import Progress, silent
+from avdub.text.reading import read_aloud
 from avdub.timeline import STEP_RATE, Span, boundary
 
 SILENT_RATE = 48_000  # of the sound track given to a video that has none
@@ -74,25 +77,31 @@ def dub(
     output: Path | None = None,
     options: DubOptions | None = None,
     progress: Progress = silent,
+    hints: dict[int, Prosody] | None = None,
 ) -> DubReport:
     """Dub `video` from `subtitles` (None: found beside it) into `output` (None: `<stem>.dub<ext>`).
 
+    `hints` is the prosody of segments by index where it does not come from this video.
     Raises InputError, MediaError, SubtitleError or WeightsError before any long work where it can;
     a failure leaves no output.
     """
     options, clock = options or DubOptions(), Clock()
     with clock.stage("probe"):
-        choose_device(options.device)
+        device = choose_device(options.device)
         info = probe(video)
         output = output or default_output(info)
         check_output(output, video, options.overwrite)
-        weights = Weights(options.model)
+        weights = Weights(options.model, device)
     with clock.stage("plan"):
-        plan = make_plan(video, subtitles, options, progress, weights)
+        plan = make_plan(video, subtitles, options, progress, weights, hints)
     with clock.stage("speech"):
         voiced, failed = _speak_all(plan, weights, options, progress)
+    adapted = None
+    if options.adapt:
+        with clock.stage("adapt"):
+            adapted = adapt_for(plan, weights, options, progress)
     with clock.stage("faces"):
-        animator = _animator(plan, voiced, weights)
+        animator = _animator(plan, voiced, weights, adapted)
     with clock.stage("picture"):
         _write(plan, voiced, animator, output, options, progress)
     reports = tuple(_report(job, voiced, failed, animator) for job in plan.jobs)
@@ -103,8 +112,9 @@ def dub(
         reports,
         clock.total(),
         peak_rss_mb(),
-        plan.warnings,
+        plan.warnings + (adapted.warnings if adapted else ()),
         plan.model,
+        adapted.report if adapted else None,
     )
 
 
@@ -124,12 +134,13 @@ def speak_text(
     Raises InputError where the text cannot be spoken in so little time.
     """
     options = options or DubOptions()
-    weights = weights or Weights(options.model)
-    said = weights.front_end.phonemize(text, options.language)
-    if not said:
+    weights = weights or Weights(options.model, choose_device(options.device))
+    family = weights.front_end
+    said = read_aloud(text, (), family, options.language)
+    if not said.phonemes:
         raise InputError("there is nothing to say in this text", "give it at least one word")
-    style = find_voice(weights, options.voice).styles
-    line = read_line(weights.text_to_latents, said, style["text"], weights.front_end)
+    style = find_voice(weights, options.voice or weights.voice_for(options.language)).styles
+    line = read_line(weights.text_to_latents, said, style["text"], family, options.pace)
     steps = round(line.natural_steps) if seconds is None else boundary(Fraction(seconds), STEP_RATE)
     if steps < 1 or line.natural_steps / steps > options.max_rate:
         raise InputError(
@@ -138,8 +149,10 @@ def speak_text(
         )
     fit = fit_line(line, steps, 1.0 if seconds is None else options.min_rate)
     latents = encode(weights.text_to_latents, line, fit, style["text"], options.seed)
+    asked = accents(line, fit)
+    latents = intone(latents, asked, PLAIN)
     sound = speak(weights.latents_to_speech, latents, style["speech"], options.seed)
-    return levelled(sound, None)
+    return colour(sound, asked, PLAIN, None)
 
 
 def _speak_all(
@@ -163,7 +176,9 @@ def _voice(job: Job, info: MediaInfo, weights: Weights, options: DubOptions) -> 
     style = job.voice.styles
     seed = options.seed + job.segment.index
     fit = fit_line(job.line, len(job.steps))
+    asked = accents(job.line, fit)
     latents = encode(weights.text_to_latents, job.line, fit, style["text"], seed)
+    latents = intone(latents, asked, job.prosody)
     speech = speak(weights.latents_to_speech, latents, style["speech"], seed)
     mouth = hear(weights.speech_to_latents, speech) if weights.is_bridged else latents
     rate = info.audio.rate if info.audio else SILENT_RATE
@@ -171,15 +186,18 @@ def _voice(job: Job, info: MediaInfo, weights: Weights, options: DubOptions) -> 
     start, end = Fraction(job.steps.start, STEP_RATE), Fraction(job.steps.end, STEP_RATE)
     original = read_audio(info.path, info, (start, end)) if info.audio else None
     span = Span(boundary(start, rate), boundary(end, rate))
-    return Voiced(job, mouth, overlay(levelled(speech, original), span, rate), fit.rate)
+    speech = colour(speech, asked, job.prosody, original)
+    return Voiced(job, mouth, overlay(speech, span, rate), fit.rate)
 
 
-def _animator(plan: Plan, voiced: dict[int, Voiced], weights: Weights) -> Animator | None:
+def _animator(
+    plan: Plan, voiced: dict[int, Voiced], weights: Weights, adapted: Adapted | None
+) -> Animator | None:
     """Everything the second pass needs, or None where no face is driven."""
     driven = [v for v in voiced.values() if v.job.face is not None and len(v.job.frames)]
     if not driven:
         return None
-    model, template = weights.latents_to_face, weights.template
+    model, template = adapted.model if adapted else weights.latents_to_face, weights.template
     drives: list[Drive] = []
     for each in driven:
         assert each.job.face is not None, "filtered above"
@@ -191,6 +209,7 @@ def _animator(plan: Plan, voiced: dict[int, Voiced], weights: Weights) -> Animat
         )
         first = inside.start - each.job.frames.start
         drives.append(drive(model, each.mouth, on.id, inside, times[first : first + len(inside)]))
+    model.to(weights.device)
     size = model.config.size
     actors = {d.track: meet_actor(plan.info, plan.tracks[d.track], template, size) for d in drives}
     return Animator(model, template, actors, drives, plan.info.rate)
@@ -256,6 +275,7 @@ def _report(
         round(job.line.natural_s, 3) if job.line else None,
         round(done.rate, 3) if done else None,
         job.face,
+        job.prosody,
     )
 
 

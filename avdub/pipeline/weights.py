@@ -27,6 +27,7 @@ from avdub.home import BASE, find_model
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
 from avdub.models.layers import fold_weight_norm
+from avdub.models.placed import CPU
 from avdub.models.speech_sr import SpeechSR, SpeechSRConfig
 from avdub.models.sync import SyncExpert, SyncExpertConfig
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
@@ -46,17 +47,22 @@ BRIDGE = "bridge: the base model's SpeechToLatents hears the new speech, and mov
 
 
 class Weights:
-    """Of the model called `name`: base, an installed one, or a folder. Raises WeightsError."""
+    """Of the model called `name`: base, an installed one, or a folder. Raises WeightsError.
 
-    def __init__(self, name: str = BASE) -> None:
+    What speaks and listens is put on `device`; the mouth's model is where it was read, on the
+    CPU, until it animates.
+    """
+
+    def __init__(self, name: str = BASE, device: torch.device = CPU) -> None:
         self.folder = find_model(name) or base_folder()
         self.name = name
+        self.device = device
 
     @cached_property
     def text_to_latents(self) -> TextToLatents:
         model = load_module(self._file("text_to_latents"), TextToLatents, TextToLatentsConfig)
         fold_weight_norm(model)
-        return model
+        return model.to(self.device)
 
     @cached_property
     def speech_to_latents(self) -> "SpeechToLatents":
@@ -66,13 +72,14 @@ class Weights:
 
         if self.is_bridged:
             return self._shipped.speech_to_latents
-        return load_module(self._file("speech_to_latents"), SpeechToLatents, SpeechToLatentsConfig)
+        file = self._file("speech_to_latents")
+        return load_module(file, SpeechToLatents, SpeechToLatentsConfig).to(self.device)
 
     @cached_property
     def latents_to_speech(self) -> LatentsToSpeech:
         model = load_module(self._file("latents_to_speech"), LatentsToSpeech, LatentsToSpeechConfig)
         fold_weight_norm(model)
-        return model
+        return model.to(self.device)
 
     @cached_property
     def latents_to_face(self) -> LatentsToFace:
@@ -85,7 +92,7 @@ class Weights:
         """Judges whether a mouth is in time; it hears what `speech_to_latents` makes."""
         if self.is_bridged:
             return self._shipped.sync
-        return load_module(self._file("sync"), SyncExpert, SyncExpertConfig)
+        return load_module(self._file("sync"), SyncExpert, SyncExpertConfig).to(self.device)
 
     def speech_sr(self, rate: int) -> SpeechSR | None:
         """The network that brings speech to a programme at `rate`; None where nothing is gained."""
@@ -147,6 +154,24 @@ class Weights:
         """The first named voice, or the original speaker's where the family has none."""
         return list_voices(self.folder)[0].name if has_voices(self.folder) else ORIGINAL
 
+    def voice_for(self, language: str) -> str:
+        """The first named voice of a language, of its very region if there is one; the default
+        voice where no voice speaks it."""
+        voices = list_voices(self.folder) if has_voices(self.folder) else []
+        region, spoken = language.lower(), language.lower().partition("-")[0]
+        for wanted in (region, spoken):
+            for voice in voices:
+                tag = voice.language.lower()
+                if wanted in (tag, tag.partition("-")[0]):
+                    return voice.name
+        return self.default_voice
+
+    def speaks(self, name: str, language: str) -> bool:
+        """Whether a voice was trained in a language; samples and the original may be of any."""
+        voices = list_voices(self.folder) if has_voices(self.folder) else []
+        tags = {v.name: v.language.lower().partition("-")[0] for v in voices}
+        return tags.get(name, "") in ("", language.lower().partition("-")[0])
+
     def voice(self, name: str) -> dict[str, Tensor]:
         """Style vectors of a named voice: `text` and `speech`. Raises InputError."""
         if not has_voices(self.folder):
@@ -165,7 +190,7 @@ class Weights:
 
     @cached_property
     def _shipped(self) -> "Weights":
-        return Weights()
+        return Weights(device=self.device)
 
     @cached_property
     def _sr_24k(self) -> SpeechSR | None:
@@ -181,7 +206,7 @@ class Weights:
             return None
         model = load_module(file, SpeechSR, SpeechSRConfig)
         fold_weight_norm(model)
-        return model
+        return model.to(self.device)
 
     def _own_or_shipped(self, part: str) -> Path:
         own = self.folder / part

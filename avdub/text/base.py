@@ -1,12 +1,15 @@
-"""How our own `base` family reads text: its symbols, and English phonemes by hibari's G2P.
+"""How our own `base` family reads text: its symbols, and its phonemes for every language.
 
-The phonemes follow misaki's conventions: diphthongs are single letters A I O W Y.
+English is read by hibari's G2P, Spanish by rules of our own. Both follow misaki's conventions:
+diphthongs are single letters A I O W Y.
 """
 
 from collections.abc import Callable
 from functools import cache
 
 from avdub.text.plain import check_language, normalize
+from avdub.text.spanish import to_phonemes
+from avdub.text.spanish_words import to_words
 
 PAD = "_"
 EDGE = "#"  # silence at either end
@@ -27,7 +30,12 @@ def phonemize(text: str, language: str = "en") -> str:
 
     Raises InputError for a language without a front end.
     """
-    phonemes = _g2p(check_language(language) == "en-gb")(normalize(text))
+    language, text = check_language(language), normalize(text)
+    if language.startswith("es"):
+        from_america = language in ("es-419", "es-mx")
+        phonemes = to_phonemes(to_words(text, from_america), from_america)
+    else:
+        phonemes = _g2p(language == "en-gb")(text)
     said = "".join(c for c in phonemes if c in SYMBOL_IDS).strip()
     return said if SOUNDS.intersection(said) else ""
 

@@ -22,8 +22,7 @@ class FrontEnd:
     """How a model family reads text: its phonemes, and the symbols its text model sees.
 
     `phonemize` takes a line and a language. `edge` begins and ends what the model sees, `blank` is
-    between all its symbols. `leads` where sounds begin before their symbols, so that silence has
-    to be kept around them whatever was predicted.
+    between all its symbols.
     """
 
     name: str
@@ -32,7 +31,6 @@ class FrontEnd:
     vowels: frozenset[str]
     edge: str
     blank: str
-    leads: bool
     phonemize: Callable[[str, str], str]
 
     def chunk(self, phonemes: str) -> str:
@@ -61,7 +59,7 @@ class FrontEnd:
         return {symbol: i for i, symbol in enumerate(self.symbols)}
 
 
-BASE = FrontEnd("base", base.SYMBOLS, base.PAUSES, base.VOWELS, base.EDGE, "", True, base.phonemize)
+BASE = FrontEnd("base", base.SYMBOLS, base.PAUSES, base.VOWELS, base.EDGE, "", base.phonemize)
 OFFICIAL = FrontEnd(
     "hierspeechpp",
     hierspeechpp.SYMBOLS,
@@ -69,7 +67,6 @@ OFFICIAL = FrontEnd(
     hierspeechpp.VOWELS,
     hierspeechpp.BLANK,
     hierspeechpp.BLANK,
-    False,
     hierspeechpp.phonemize,
 )
 

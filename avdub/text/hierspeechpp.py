@@ -6,7 +6,7 @@ with, so the text is prepared as theirs was: in ASCII, in lower case, with these
 
 import re
 
-from avdub.errors import WeightsError
+from avdub.errors import InputError, WeightsError
 from avdub.text.plain import check_language, normalize
 
 BLANK = "_"  # token 0: around every symbol
@@ -51,7 +51,12 @@ def phonemize(text: str, language: str = "en") -> str:
     Raises InputError for a language without a front end, WeightsError where the packages that
     read text for this family are missing.
     """
-    voice = VOICES[check_language(language)]
+    voice = VOICES.get(check_language(language))
+    if voice is None:
+        raise InputError(
+            f"the HierSpeech++ weights read English, not {language!r}",
+            f"use --model base, or one of {', '.join(VOICES)}",
+        )
     try:
         from avdub.text.espeak import to_ipa
 

@@ -5,7 +5,7 @@ import unicodedata
 
 from avdub.errors import InputError
 
-LANGUAGES = ("en", "en-us", "en-gb")
+LANGUAGES = ("en", "en-us", "en-gb", "es", "es-es", "es-419", "es-mx")
 
 
 def check_language(language: str) -> str:

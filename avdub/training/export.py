@@ -1,7 +1,7 @@
 """Trained runs to a model folder: weights in float16, named voices, manifest."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from avdub.checkpoint import (
     MANIFEST,
     Voice,
     load_module,
+    read_facts,
     read_manifest,
     save_manifest,
     save_module,
@@ -52,15 +53,20 @@ class Description:
     licence: str
 
 
+KOKORO = "Kokoro-82M"
 TEACHERS = {
     "heart": Description(
         "en-US", "female", "warm and clear, the best trained", "hibari-tts", APACHE
     ),
-    "michael": Description("en-US", "male", "calm, low", "Kokoro-82M am_michael", APACHE),
-    "fenrir": Description("en-US", "male", "lively", "Kokoro-82M am_fenrir", APACHE),
-    "bella": Description("en-US", "female", "bright", "Kokoro-82M af_bella", APACHE),
-    "emma": Description("en-GB", "female", "measured", "Kokoro-82M bf_emma", APACHE),
-    "george": Description("en-GB", "male", "deep, measured", "Kokoro-82M bm_george", APACHE),
+    "river": Description("en-US", "female", "even, relaxed", f"{KOKORO} af_river", APACHE),
+    "alloy": Description("en-US", "female", "bright, brisk", f"{KOKORO} af_alloy", APACHE),
+    "emma": Description("en-GB", "female", "measured", f"{KOKORO} bf_emma", APACHE),
+    "michael": Description("en-US", "male", "calm, low", f"{KOKORO} am_michael", APACHE),
+    "puck": Description("en-US", "male", "young, friendly", f"{KOKORO} am_puck", APACHE),
+    "fenrir": Description("en-US", "male", "lively", f"{KOKORO} am_fenrir", APACHE),
+    "george": Description("en-GB", "male", "deep, measured", f"{KOKORO} bm_george", APACHE),
+    "dora": Description("es-ES", "female", "clear", f"{KOKORO} ef_dora", APACHE),
+    "alex": Description("es-ES", "male", "firm", f"{KOKORO} em_alex", APACHE),
 }
 
 
@@ -87,6 +93,14 @@ def export_voices(packs: Sequence[Path], names: Sequence[str], folder: Path, see
         voice = Voice(name, about.language, about.gender, about.text, about.origin, about.licence)
         found[name] = (voice, styles)
     save_voices(folder, found)
+
+
+def set_sharpness(folder: Path, amount: float) -> None:
+    """Keep in the folder's LatentsToSpeech how much its formants are raised when it speaks."""
+    file = folder / "latents_to_speech.safetensors"
+    model = load_module(file, LatentsToSpeech, LatentsToSpeechConfig)
+    model.config = replace(model.config, sharpen=amount)
+    save_result(file, model, str(read_facts(file).get("family", BASE)))
 
 
 def save_result(file: Path, model: TextToLatents | LatentsToSpeech, family: str) -> None:

@@ -4,11 +4,15 @@ head learns shapes from latents, in two stages.
 Stage 1 hears the clip's own sound (real latents); stage 2 hears what TextToLatents predicts for the
 clip's words at the clip's timing. The stage is the name of the latents array, nothing else. A lip
 head for another encoder's latents is trained alike, on a painter that stays as it is.
+
+With a sync expert the lips must also be in time with the clip's real sound, whatever they were made
+from.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +20,15 @@ from torch.nn import functional as F
 
 from avdub.errors import InputError
 from avdub.faces.lips import Floats
-from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig, at_times
-from avdub.training.face_batches import Clips, FaceBatch
+from avdub.learning.face_losses import lip_losses, paint_losses
+from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
+from avdub.models.sync import SyncExpert
+from avdub.training.face_batches import Clips
 from avdub.training.face_data import PREDICTED, REAL, latents_kind
-from avdub.training.loop import Losses, Run, TrainConfig, train
+from avdub.training.loop import Losses, Run, TrainConfig, seeded, train
+from avdub.training.sync import WINDOW_STEPS
 
+SHORTEST_STEPS = 20
 STAGES = {"1": (REAL,), "2": (REAL, PREDICTED)}
 
 
@@ -47,7 +55,22 @@ class LipRecipe:
 
     train: TrainConfig = field(default_factory=TrainConfig)
     arrays: tuple[str, ...] = (REAL,)
-    weights: tuple[tuple[str, float], ...] = (("shape", 1.0), ("speed", 1.0), ("opening", 1.0))
+    weights: tuple[tuple[str, float], ...] = (
+        ("shape", 1.0),
+        ("speed", 1.0),
+        ("opening", 1.0),
+        ("sync", 0.3),  # only where a sync expert is given
+    )
+
+
+class LipSource(NamedTuple):
+    """A clip: latents (T, D) in even scale, times (N,) of its frames, their lips (N, L, 2), and the
+    latents of its own sound (T', D) as a sync expert hears them."""
+
+    vec: Tensor
+    times: Tensor
+    lips: Tensor
+    heard: Tensor
 
 
 def train_painter(
@@ -55,7 +78,8 @@ def train_painter(
 ) -> LatentsToFace:
     """Stage 0: paint real frames from their real lip shapes."""
     clips = Clips(packs, template)
-    model = LatentsToFace(recipe.model)
+    with seeded(recipe.train.seed):
+        model = LatentsToFace(recipe.model)
     model.lips.requires_grad_(False)
     run = Run(model, recipe.train, folder, dict(recipe.weights))
 
@@ -67,30 +91,13 @@ def train_painter(
     return model.requires_grad_(True)
 
 
-def paint_losses(model: LatentsToFace, batch: FaceBatch) -> Losses:
-    """Pixels and edges in the mask, the mouth twice, the blend alone, sharp choices, restraint."""
-    made = model(batch.target, batch.exemplars)
-    mask = batch.target.mask
-    error = (made.image - batch.real).abs()
-    lips = batch.lips_mask * mask
-    blend = made.image - mask * made.residual
-    entropy = -(made.weights * (made.weights + 1e-6).log()).sum(1, keepdim=True)
-    return {
-        "pixel": _inside(error, mask),
-        "mouth": _inside(error, lips),
-        "edges": _inside(_edges(made.image, batch.real), mask),
-        "warp": _inside((blend - batch.real).abs(), mask),
-        "choice": _inside(entropy, mask),
-        "restraint": made.residual.abs().mean(),  # or it paints blobs where nothing is asked
-    }
-
-
 def train_lips(
     model: LatentsToFace,
     packs: Sequence[Path],
     template: Floats,
     folder: Path,
     recipe: LipRecipe,
+    expert: SyncExpert | None = None,
 ) -> LatentsToFace:
     """Teach the lip head of `model` on the latents arrays of the packs; the painter stays.
 
@@ -103,13 +110,16 @@ def train_lips(
             f"start with --stage 1 --latents {kind.name}",
         )
     clips = Clips(packs, template)
+    width = model.config.latents
     sources = [
-        (clips.vec(i, name, model.config.latents), clips.times(i), clips.lips(i))
+        LipSource(
+            clips.vec(i, name, width), clips.times(i), clips.lips(i), clips.vec(i, REAL, width)
+        )
         for i in range(len(clips))
         for name in recipe.arrays
     ]
-    sources = [s for s in sources if len(s[0]) > 20]
-    scale = _evened(vec for vec, _, _ in sources)[:, None]
+    sources = [s for s in sources if len(s.vec) > SHORTEST_STEPS]
+    scale = _evened(source.vec for source in sources)[:, None]
     head = Head(model.lips)
     weight = model.lips.pre.weight
     weight.data *= scale
@@ -117,17 +127,37 @@ def train_lips(
 
     def step(generator: torch.Generator) -> Losses:
         picks = torch.randint(len(sources), (recipe.train.batch,), generator=generator)
-        return lip_losses(head.lips, [sources[i] for i in picks.tolist()], generator)
+        chosen = [sources[i] for i in picks.tolist()]
+        found = lip_losses(head.lips, [(s.vec, s.times, s.lips) for s in chosen], generator)
+        if expert is not None:
+            found["sync"] = sync_loss(head.lips, expert, chosen, generator)
+        return found
 
     train(run, step)
     weight.data /= scale
     return model
 
 
+def sync_loss(
+    lips: nn.Module, expert: SyncExpert, sources: Sequence[LipSource], generator: torch.Generator
+) -> Tensor:
+    """The expert's cost of telling that a window of made lips is in time with the real sound."""
+    expert.requires_grad_(False)
+    reach = expert.config.reach
+    n = min(min(len(s.vec), len(s.heard)) for s in sources)
+    vec = torch.stack([s.vec[:n].T for s in sources])
+    made = lips(vec + 0.1 * torch.randn(vec.shape, generator=generator))  # (B, T, L, 2)
+    steps = min(n, WINDOW_STEPS)
+    start = int(torch.randint(n - steps + 1, (), generator=generator))
+    at = (torch.arange(steps + 2 * reach) + start - reach).clamp(0, n - 1)
+    heard = torch.stack([s.heard[at].T for s in sources])
+    logits = expert(heard, made[:, start : start + steps].float())
+    return F.cross_entropy(logits.float(), torch.full((len(sources),), reach))
+
+
 def fresh_lips(painter: LatentsToFace, latents: int, seed: int) -> LatentsToFace:
     """A new model with the weights of `painter` and an untrained lip head for D = `latents`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         model = LatentsToFace(replace(painter.config, latents=latents))
     kept = {k: v for k, v in painter.state_dict().items() if not k.startswith("lips.")}
     model.load_state_dict({**model.state_dict(), **kept})
@@ -156,38 +186,3 @@ class Head(nn.Module):
     def __init__(self, lips: nn.Module) -> None:
         super().__init__()
         self.lips = lips
-
-
-def lip_losses(
-    lips: nn.Module, sources: Sequence[tuple[Tensor, Tensor, Tensor]], generator: torch.Generator
-) -> Losses:
-    """Shape, speed and opening over whole clips: vec (T, D), times (N,), lips (N, L, 2) each."""
-    longest = max(len(vec) for vec, _, _ in sources)
-    vec = torch.stack([F.pad(v.T, (0, longest - len(v))) for v, _, _ in sources])
-    vec = vec + 0.1 * torch.randn(vec.shape, generator=generator)
-    shapes = lips(vec).flatten(2).float()  # (B, T, 2L)
-    parts: dict[str, list[Tensor]] = {"shape": [], "speed": [], "opening": []}
-    for rows, (_, times, real) in zip(shapes, sources, strict=True):
-        made = torch.unflatten(at_times(rows, times), 1, (-1, 2))
-        parts["shape"].append((made - real)[:, :40].abs().mean() + (made - real).abs().mean())
-        parts["speed"].append((made.diff(dim=0) - real.diff(dim=0)).abs().mean() * 2)
-        parts["opening"].append((_gap(made) - _gap(real)).abs().mean())
-    return {k: 10 * torch.stack(v).mean() for k, v in parts.items()}
-
-
-def _gap(shapes: Tensor) -> Tensor:
-    """Inner-lip opening (N,) over three columns, as faces.lips.opening."""
-    low, up = shapes[:, [24, 25, 26], 1], shapes[:, [36, 35, 34], 1]
-    return (low - up).mean(1)
-
-
-def _edges(made: Tensor, real: Tensor) -> Tensor:
-    """|difference of gradients| summed over directions, padded back to the picture's size."""
-    error = made - real
-    across = F.pad(error.diff(dim=3).abs(), (0, 1))
-    down = F.pad(error.diff(dim=2).abs(), (0, 0, 0, 1))
-    return across + down
-
-
-def _inside(error: Tensor, mask: Tensor) -> Tensor:
-    return (error * mask).sum() / (mask.sum() * error.shape[1] + 1e-6)

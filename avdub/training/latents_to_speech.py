@@ -7,8 +7,10 @@ sharpen what the text model blurs.
 HierSpeech++'s hierarchical synthesizer reconstructs the sound from its acoustic posterior, and also
 learns its two KL terms, the prosody (its own mel's lowest bands) and F0, voiced or not. The
 published code does not train it, so all weights are assumed: 45 for an L1 and 1 for a KL a step
-(ours is a channel and step), as VITS has them. There is no discriminator and no guidance: the
-unconditional style, which dubbing never uses, stays as it is.
+(ours is a channel and step), as VITS has them. There is no guidance: the unconditional style, which
+dubbing never uses, stays as it is.
+
+A critic (`critic` in the recipe) listens to the base family after its first CRITIC_FROM steps.
 """
 
 from collections.abc import Sequence
@@ -28,7 +30,8 @@ from avdub.text import BASE, OFFICIAL, front_end
 from avdub.timeline import SAMPLES_PER_STEP, STEP_RATE
 from avdub.training.align import aligned_durations
 from avdub.training.data import Entry, SpeechPack
-from avdub.training.loop import Losses, Run, TrainConfig, train
+from avdub.training.discriminators import Critic, Rival
+from avdub.training.loop import Losses, Run, TrainConfig, seeded, train
 from avdub.training.losses import SpectralLoss
 from avdub.training.speech_data import (
     Utterances,
@@ -37,21 +40,31 @@ from avdub.training.speech_data import (
     voice_mels,
 )
 
+CRITIC_FROM = 50  # steps in which the critic learns before the synthesizer hears of it
+CRITIC_RATE = 5e-4
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """Training choices; `cut_steps` is 1 s of speech."""
+    """Training choices; `cut_steps` is 1 s of speech; `critic` channels, 0 for none."""
 
     train: TrainConfig = field(default_factory=TrainConfig)
     model: LatentsToSpeechConfig = field(default_factory=LatentsToSpeechConfig)
     cut_steps: int = 50
-    weights: tuple[tuple[str, float], ...] = (("log", 1.0), ("convergence", 0.5), ("mel", 1.0))
+    weights: tuple[tuple[str, float], ...] = (
+        ("log", 1.0),
+        ("convergence", 0.5),
+        ("mel", 1.0),
+        ("unreal", 0.3),
+        ("apart", 1.0),
+    )
+    critic: int = 0
 
 
-def recipe_for(config: TrainConfig, model: LatentsToSpeechConfig) -> Recipe:
-    """The recipe of the model's family; HierSpeech++'s in full precision."""
+def recipe_for(config: TrainConfig, model: LatentsToSpeechConfig, critic: int = 0) -> Recipe:
+    """The recipe of the model's family; HierSpeech++'s in full precision and without a critic."""
     if model.hierarchical is None:
-        return Recipe(config, model)
+        return Recipe(config, model, critic=critic)
     a_step = float(model.hierarchical.channels)
     weights = (
         ("log", 45.0),
@@ -113,10 +126,12 @@ def train_latents_to_speech(
     front = BASE if recipe.model.hierarchical is None else OFFICIAL
     data = open_utterances(packs, text_model is not None, False, front, recipe.model.latents)
     _check_stage(data, recipe, text_model, front.name)
-    trainee = Trainee(recipe.model)
+    with seeded(recipe.train.seed):
+        trainee = Trainee(recipe.model)
     if start is not None:
         trainee.speech.load_state_dict(start.state_dict())
-    run = Run(trainee, recipe.train, folder, dict(recipe.weights), recipe.model)
+    rival = _rival(recipe)
+    run = Run(trainee, recipe.train, folder, dict(recipe.weights), recipe.model, rival=rival)
     width = recipe.model.latents
 
     def step(generator: torch.Generator) -> Losses:
@@ -127,10 +142,22 @@ def train_latents_to_speech(
             vec = torch.stack(rows).transpose(1, 2)
         else:
             vec = _predicted(text_model, data, cuts, n, generator)
-        return losses(trainee, vec, cuts, data, generator)
+        found, made, real = losses(trainee, vec, cuts, data, generator)
+        if rival is not None:
+            rival.improve(real, made)
+            if run.done >= CRITIC_FROM:
+                found["unreal"], found["apart"] = rival.judge(real, made)
+        return found
 
     train(run, step)
     return trainee.speech
+
+
+def _rival(recipe: Recipe) -> Rival | None:
+    if not recipe.critic:
+        return None
+    with seeded(recipe.train.seed):
+        return Rival(Critic(recipe.critic), CRITIC_RATE)
 
 
 def losses(
@@ -139,8 +166,8 @@ def losses(
     cuts: Sequence[Cut],
     data: Utterances,
     generator: torch.Generator,
-) -> Losses:
-    """Named losses of one batch of cuts, whose latents are vec (B, D, T)."""
+) -> tuple[Losses, Tensor, Tensor]:
+    """Named losses of one batch of cuts, whose latents are vec (B, D, T); made and real sound."""
     n = vec.shape[2]
     real = torch.stack([c.pack.audio(c.entry, c.start, n) for c in cuts])
     log_f0 = torch.stack([c.pack.f0(c.entry, c.start, n) for c in cuts])
@@ -162,7 +189,7 @@ def losses(
         noise = torch.randn(real.shape, generator=generator)
         made = trainee.speech(vec, log_f0, style, noise)
     log_loss, convergence, mel = trainee.loss(made, real)
-    return {"log": log_loss, "convergence": convergence, "mel": mel, **more}
+    return {"log": log_loss, "convergence": convergence, "mel": mel, **more}, made, real
 
 
 def _check_stage(

@@ -8,9 +8,11 @@ generator, so that resuming at step k equals never having stopped.
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +40,22 @@ class TrainConfig:
     device: str = "cpu"
 
 
+class Companion(Protocol):
+    """What is trained beside the module by the recipe's own step, and saved with it."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Modules built inside start from weights that `seed` chooses; the global state is kept."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 @dataclass
 class Run:
     """A training in progress: the module with everything trained, and where it is kept."""
@@ -50,6 +68,7 @@ class Run:
     generator: torch.Generator = field(init=False)
     model: object = None  # the config that a checkpoint must have to be resumed from
     done: int = 0
+    rival: Companion | None = None
 
     def __post_init__(self) -> None:
         trained = [p for p in self.module.parameters() if p.requires_grad]
@@ -74,6 +93,8 @@ class Run:
             "done": self.done,
             "model": _description(self.model),
         }
+        if self.rival is not None:
+            state["rival"] = self.rival.state_dict()
         temporary = self.state_file.with_suffix(".tmp")
         torch.save(state, temporary)
         temporary.replace(self.state_file)
@@ -90,7 +111,9 @@ class Run:
             raise self._other_model()
         try:
             self.module.load_state_dict(state["module"])
-        except RuntimeError as error:
+            if self.rival is not None:
+                self.rival.load_state_dict(state["rival"])
+        except (RuntimeError, KeyError) as error:
             raise self._other_model() from error
         self.optimizer.load_state_dict(state["optimizer"])
         self.generator.set_state(state["generator"])

@@ -6,45 +6,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from avdub.errors import InputError
+from avdub.models.align import align
 from avdub.models.text_to_latents import TextToLatents
 from avdub.progress import Progress, silent
 from avdub.text import front_end
-from avdub.training.align import align
+from avdub.text.grid import grid_sentence
 from avdub.training.face_data import PREDICTED, FacePack
 from avdub.training.pack_latents import remember
-
-LETTERS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvwxyz",
-        (
-            *("ay", "bee", "see", "dee", "ee", "eff", "gee", "aitch", "eye", "jay", "kay", "ell"),
-            *("em", "en", "oh", "pea", "cue", "are", "ess", "tea", "you", "vee", "double-you"),
-            *("ex", "why", "zee"),
-        ),
-        strict=True,
-    )
-)
-GRID: tuple[dict[str, str], ...] = (
-    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
-    {"b": "blue", "g": "green", "r": "red", "w": "white"},
-    {"a": "at", "b": "by", "i": "in", "w": "with"},
-    LETTERS,
-    {
-        **{"z": "zero", "1": "one", "2": "two", "3": "three", "4": "four", "5": "five"},
-        **{"6": "six", "7": "seven", "8": "eight", "9": "nine"},
-    },
-    {"a": "again", "n": "now", "p": "please", "s": "soon"},
-)
-
-
-def grid_sentence(name: str) -> str:
-    """The words of a GRID clip from its six-letter name. Raises InputError for another name."""
-    code = name.rpartition("_")[2]
-    if len(code) != len(GRID) or any(c not in t for c, t in zip(code, GRID, strict=True)):
-        raise InputError(f"{name} is no GRID clip name", "leave it out of the pack")
-    words = [table[c] for c, table in zip(code, GRID, strict=True)]
-    return " ".join(words) + "."
 
 
 def write_predicted(

@@ -6,9 +6,9 @@ Needs the `train` extra (hibari-tts) and, for the Kokoro voices, a folder with t
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -21,10 +21,12 @@ import soxr
 
 from avdub.errors import InputError
 from avdub.progress import Progress, silent
+from avdub.text.base import phonemize
 
 TEACHER_RATE = 24_000
 CORPUS_RATE = 16_000
 UNIT_S = 600 / TEACHER_RATE  # both teachers count durations in 25 ms units
+LATE_UNITS = 2  # how much later than its sound both teachers put every label (measured)
 HIBARI_DURATIONS = "/Clip_output_0"
 KOKORO_DURATIONS = "/encoder/Round_output_0"
 
@@ -46,7 +48,7 @@ class Teacher(Protocol):
     """Phonemes to 24 kHz sound and durations in units."""
 
     voice: str
-    british: bool
+    language: str
 
     def say(self, phonemes: str, seed: int) -> tuple[Floats, npt.NDArray[np.float32]]: ...
 
@@ -54,7 +56,7 @@ class Teacher(Protocol):
 class HibariTeacher:
     """The voice in the hibari-tts wheel (distilled from Kokoro's af_heart)."""
 
-    voice, british = "heart", False
+    voice, language = "heart", "en-us"
 
     def __init__(self) -> None:
         from hibari import Hibari
@@ -74,7 +76,7 @@ class HibariTeacher:
 class KokoroTeacher:
     """One voice of Kokoro-82M int8."""
 
-    def __init__(self, folder: Path, voice: str, threads: int = 2) -> None:
+    def __init__(self, folder: Path, voice: str, threads: int = 0) -> None:
         from hibari import Hibari
 
         pack, model = folder / f"{voice}.bin", folder / "kokoro-v1.0.int8.onnx"
@@ -82,7 +84,7 @@ class KokoroTeacher:
             if not file.is_file():
                 hint = "join the model parts and copy the voice packs there"
                 raise InputError(f"{file} is missing", hint)
-        self.voice, self.british = voice.split("_")[1], voice.startswith("b")
+        self.voice, self.language = voice.split("_")[1], language_of(voice)
         self.styles = np.fromfile(pack, np.float32).reshape(-1, 1, 256)
         self.ids = Hibari().ids
         self.session = _session_with(model, KOKORO_DURATIONS, threads)
@@ -102,9 +104,7 @@ def make_corpus(
     teacher: Teacher, sentences: Iterable[str], folder: Path, progress: Progress = silent
 ) -> int:
     """Let `teacher` read `sentences` into `folder`; resumes; returns how many were written."""
-    from hibari.g2p import G2P
-
-    g2p = G2P(british=teacher.british)
+    g2p = _reader(teacher.language)
     folder.mkdir(parents=True, exist_ok=True)
     done = {item.id for item in read_corpus(folder)}
     lines = list(sentences)
@@ -120,6 +120,20 @@ def make_corpus(
                 log.flush()
                 n_written += 1
     return n_written
+
+
+def language_of(voice: str) -> str:
+    """What a teacher voice speaks, by the first letter of a Kokoro voice's name."""
+    return {"b": "en-gb", "e": "es"}.get(voice[0], "en-us") if "_" in voice else "en-us"
+
+
+def _reader(language: str) -> Callable[[str], str]:
+    from hibari.g2p import G2P
+
+    if language == "es":
+        return partial(phonemize, language=language)
+    english: Callable[[str], str] = G2P(british=language == "en-gb")
+    return english
 
 
 def read_corpus(folder: Path) -> Iterator[Utterance]:
@@ -147,8 +161,16 @@ def _read_aloud(
         return None
     resampled = soxr.resample(sound, TEACHER_RATE, CORPUS_RATE)
     soundfile.write(file, np.clip(resampled, -1, 1), CORPUS_RATE)
-    durations = tuple(round(float(u) * UNIT_S, 4) for u in units)
+    durations = tuple(round(float(u) * UNIT_S, 4) for u in on_time(units))
     return Utterance(file.stem, teacher.voice, text, symbols, durations)
+
+
+def on_time(units: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Durations (P,) whose boundaries are where the sound has them: LATE_UNITS earlier, the first
+    ones not below 0. Their sum stays."""
+    edges = np.concatenate(([0], np.cumsum(units, dtype=np.float32)))
+    edges[1:-1] = np.maximum(edges[1:-1] - LATE_UNITS, 0)
+    return np.asarray(np.diff(edges), np.float32)
 
 
 @cache
@@ -159,8 +181,8 @@ def _vocabulary() -> frozenset[str]:
     return frozenset(json.loads(file.read_text(encoding="utf-8")))
 
 
-def _session_with(model: Path, node: str, threads: int = 2) -> onnxruntime.InferenceSession:
-    """Open an ONNX model with one inner node as an extra, last output."""
+def _session_with(model: Path, node: str, threads: int = 0) -> onnxruntime.InferenceSession:
+    """Open an ONNX model with one inner node as an extra, last output; 0 threads are one a core."""
     graph = onnx.load(str(model))
     graph.graph.output.append(onnx.helper.make_empty_tensor_value_info(node))
     options = onnxruntime.SessionOptions()

@@ -24,7 +24,7 @@ from avdub.text import BASE, front_end
 from avdub.timeline import F0_PER_STEP, STEP_RATE
 from avdub.training.align import aligned_durations
 from avdub.training.data import Entry, SpeechPack
-from avdub.training.loop import Losses, Run, TrainConfig, train
+from avdub.training.loop import Losses, Run, TrainConfig, seeded, train
 from avdub.training.speech_data import (
     TextBatch,
     Utterances,
@@ -88,7 +88,8 @@ def train_text_to_latents(
         longest_s = recipe.longest / STEP_RATE
         hint = f"cut them into parts of at most {longest_s:g} s"
         raise InputError("all utterances in the packs are too long", hint)
-    trainee = Trainee(recipe.model)
+    with seeded(recipe.train.seed):
+        trainee = Trainee(recipe.model)
     if start is not None:
         trainee.text.load_state_dict(start.state_dict())
     run = Run(trainee, recipe.train, folder, dict(recipe.weights), recipe.model)

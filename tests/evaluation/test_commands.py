@@ -4,22 +4,44 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from avdub.cli import app
-from avdub.evaluation import dub, lips, speech, speed, sync
+from avdub.evaluation import dub, judges, lip_table, similarity, speed, sync
+from avdub.evaluation.closure import Closure, Pauses
 from avdub.evaluation.dub import DubScore, Files, SegmentSync
-from avdub.evaluation.lips import ClipLips, LipScore, LipSync
-from avdub.evaluation.speech import Judges
+from avdub.evaluation.expert import Agreement
+from avdub.evaluation.judges import Judges
+from avdub.evaluation.lip_table import ClipLips, LipOptions, LipScore, LipTable
+from avdub.evaluation.lips import LipSync
+from avdub.evaluation.setups import Setup, Source
+from avdub.evaluation.similarity import Ears
 from avdub.evaluation.speed import Benchmark, Run
 from avdub.evaluation.sync import ClipSync, SyncScore
 from avdub.evaluation.untouched import PictureScore
+from avdub.media.audio import write_wav
 from avdub.pipeline.options import DubOptions
+from tests.make import make_tone
 
-SYNC = LipSync(0.81, 0.83, -12.4, (-40.0, 0.0, 40.0), (0.3, 0.81, 0.4))
-LIPS = LipScore((ClipLips("a.mp4", 75, SYNC), ClipLips("b.mp4", 0, None, "no face")), 0.81, 0.81,
-                1.0, SYNC)  # fmt: skip
+SYNC = LipSync(0.81, 0.83, -12.4, (-40.0, 0.0, 40.0), (0.3, 0.81, 0.4), 0.66)
+MEETS = Closure(3, 9, 0.02, 0.12, 0.0, 0.2, 0.5)
+RESTS = Pauses(20, 0.013, 0.004, 0.021, 0.009)
+AGREES = Agreement(0.25, 0.4375, 0.0)
+ONE = ClipLips("a.mp4", 75, SYNC, 0.5, 0.7, 0.6, 0.91, MEETS, RESTS, AGREES)
+SILENT = ClipLips("a.mp4", 75, pauses=Pauses(75, 0.05, 0.001, None, None))
+NO_FACE = ClipLips("b.mp4", problem="no face")
+NOTHING = (None,) * 7
+LIPS = LipTable(
+    (
+        LipScore(Source.SOUND, Setup.MATCHED, (ONE, NO_FACE), 0.81, 0.5, 0.7, 0.6, 0.91, 0.81, 1.0,
+                 SYNC, MEETS, RESTS, AGREES),
+        LipScore(Source.TEXT, Setup.SILENT, (SILENT,), *NOTHING, None, None, SILENT.pauses, None),
+    ),
+    Agreement(0.2, 0.5, 0.0),
+    ("a package is missing",),
+)  # fmt: skip
 PICTURE = PictureScore(None, None, 43.21, 44.5, 5.0, 0.4, 0.87)
 DUB = DubScore(50, 49, 2.0, 1.96, 0.04, PICTURE, SYNC, (SegmentSync(3, 0.1, 1.9, 45, None),))
 MOVED = (ClipSync("a.mp4", 65, 0.9, 12.3), ClipSync("b.mp4", 0, 0, 0, "no face"))
@@ -48,7 +70,7 @@ class Calls:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     told = Calls()
-    monkeypatch.setattr(lips, "measure_lips", told.answer(LIPS))
+    monkeypatch.setattr(lip_table, "measure_lips", told.answer(LIPS))
     monkeypatch.setattr(dub, "measure_dub", told.answer(DUB))
     monkeypatch.setattr(sync, "measure_sync", told.answer(SHIFTS))
     monkeypatch.setattr(speed, "measure_speed", told.answer(SPEED))
@@ -65,10 +87,37 @@ def test_lips_are_a_row_a_clip_and_a_mean(calls: Calls, tmp_path: Path) -> None:
     result = run("lips", str(tmp_path), "other.mov")
     assert result.exit_code == 0, result.output
     assert calls.args[0] == [tmp_path / "a.mp4", tmp_path / "b.mp4", Path("other.mov")]
-    assert rows(result)["a.mp4"] == ["75", "0.810", "0.830", "-12", "ms"]
-    assert rows(result)["b.mp4"] == ["0", "-", "-", "-", "no", "face"]
-    assert rows(result)["mean"][:1] == ["0.810"]
+    matched, _, silent = result.stdout.partition("Lips from words, driven by silence")
+    rows = {line.split()[0]: line.split()[1:] for line in matched.splitlines() if line}
+    measures = ["0.810", "0.500", "0.700", "0.600", "0.91", "0.830", "-12", "ms", "0.66", "0.50"]
+    assert rows["a.mp4"] == ["75", *measures, "1.3", "0.4", "0.250", "0.438"]
+    assert rows["b.mp4"] == ["0", *["-"] * 13, "no", "face"]
+    assert rows["mean"][:1] == ["0.810"]
     assert "100% of the clips peak within 40 ms" in result.stdout
+    assert "in pauses the real mouths are open by 2.1, std 0.9" in matched
+    still = next(line.split() for line in silent.splitlines() if line.startswith("a.mp4"))
+    assert still[-4:-2] == ["5.0", "0.1"]
+
+
+def test_the_experts_figures_are_said_to_be_no_syncnets(calls: Calls) -> None:
+    result = run("lips", "a.mp4")
+    assert "the real lips: D 0.200, C 0.500" in result.stdout
+    assert "not SyncNet's" in result.stdout
+
+
+def test_what_is_missing_is_a_warning(calls: Calls) -> None:
+    assert "warning: a package is missing" in run("lips", "a.mp4").stderr
+
+
+def test_lips_are_measured_as_asked(calls: Calls) -> None:
+    run("lips", "a.mp4")
+    assert calls.args[2] == LipOptions()
+    words = ("--from", "both", "--setup", "silent", "--setup", "mismatched", "--words", "t.tsv")
+    run("lips", "a.mp4", *words)
+    both, setups = (Source.SOUND, Source.TEXT), (Setup.SILENT, Setup.MISMATCHED)
+    assert calls.args[2] == LipOptions(both, setups, Path("t.tsv"))
+    run("lips", "a.mp4", "--from", "text")
+    assert calls.args[2].sources == (Source.TEXT,)
 
 
 def test_held_out_clips_are_those_training_leaves_out(calls: Calls, tmp_path: Path) -> None:
@@ -96,8 +145,12 @@ def test_an_empty_folder_is_an_input_error(calls: Calls, tmp_path: Path) -> None
 
 def test_lips_as_json_have_the_whole_curve(calls: Calls) -> None:
     told = json.loads(run("lips", "a.mp4", "--json").stdout)
-    assert told["clips"][0]["sync"]["curve"] == [0.3, 0.81, 0.4]
-    assert told["clips"][1]["problem"] == "no face"
+    matched, silent = told["scores"]
+    assert (matched["source"], matched["setup"]) == ("sound", "matched")
+    assert matched["clips"][0]["sync"]["curve"] == [0.3, 0.81, 0.4]
+    assert matched["clips"][1]["problem"] == "no face"
+    assert silent["pauses"]["mean"] == 0.05
+    assert told["real"]["confidence"] == 0.5
 
 
 def test_shifts_found_are_a_row_a_clip_and_a_share_of_all(calls: Calls) -> None:
@@ -146,27 +199,83 @@ def test_speed_is_a_row_a_command(calls: Calls) -> None:
 class TestSpeech:
     @pytest.fixture
     def text(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        judges = Judges(lambda wav: "hello there", lambda wav: 3.75)
-        monkeypatch.setattr(speech, "make_judges", lambda folder: judges)
+        def panel(whisper: Path, language: str, ears: Ears | None) -> Judges:
+            hz = np.float32([100, 150, 200])
+            return Judges(lambda wav: "hello there", lambda wav: 3.75, lambda wav: hz, ears)
+
+        monkeypatch.setattr(judges, "make_judges", panel)
         path = tmp_path / "lines.txt"
         path.write_text("Hello there.\nHello here.\n", encoding="utf-8")
         return path
 
-    def test_every_voice_says_every_line(self, text: Path, weights: Path) -> None:
-        words = ["speech", "--text", str(text), "--whisper", "w", "--model", str(weights)]
+    @pytest.fixture
+    def words(self, text: Path, weights: Path) -> list[str]:
+        return ["speech", "--text", str(text), "--whisper", "w", "--model", str(weights)]
+
+    def test_every_voice_says_every_line(self, words: list[str]) -> None:
         result = run(*words, "--voice", "heart", "--voice", "michael", "--json")
         assert result.exit_code == 0, result.output
-        heart, michael = json.loads(result.stdout)["voices"]
+        told = json.loads(result.stdout)
+        heart, michael = told["voices"]
         assert (heart["voice"], heart["wer"], heart["p808"]) == ("heart", 0.25, 3.75)
         assert (michael["voice"], len(michael["lines"])) == ("michael", 2)
         assert heart["miss_ms"] <= 10.1
+        assert told["mean"]["wer"] == 0.25
 
-    def test_the_table_shows_what_was_heard_wrongly(self, text: Path, weights: Path) -> None:
-        words = ["speech", "--text", str(text), "--whisper", "w", "--model", str(weights)]
+    def test_the_tables_show_what_was_heard_wrongly_and_the_voice(self, words: list[str]) -> None:
         result = run(*words, "--limit", "2", "--progress", "none")
-        first, second, mean = (s for s in result.stdout.splitlines() if s.startswith("heart"))
-        assert first.split()[1:4] == ["1", "0.00", "3.75"]
+        first, second, voice = (s for s in result.stdout.splitlines() if s.startswith("heart"))
+        assert first.split()[1:5] == ["1", "0.00", "0.00", "3.75"]
         assert second.endswith("hello there")
         assert not first.endswith("hello there")
-        assert mean.split()[1:4] == ["all", "0.250", "3.75"]
+        assert voice.split()[1:5] == ["0.250", "0.053", "3.75", "3.75"]
+        assert "100/150/200" in voice
         assert result.stderr == ""
+
+    def test_the_language_reaches_the_judges(
+        self, words: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+        make = judges.make_judges
+        monkeypatch.setattr(judges, "make_judges", lambda *a: asked.append(a[1]) or make(*a))
+        assert run(*words, "--lang", "en-gb", "--limit", "1").exit_code == 0
+        assert asked == ["en-gb"]
+
+    def test_references_bring_a_table_and_a_warning_for_who_has_none(
+        self, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(similarity, "make_embedder", lambda: lambda wav: np.float32([1, 0]))
+        for name in ("heart", "puck"):
+            write_wav(tmp_path / f"{name}.wav", make_tone(8.0))
+        result = run(*words, "--reference", str(tmp_path), "--voice", "heart", "--voice", "michael")
+        assert result.exit_code == 0, result.output
+        heart, michael = (
+            s.split()[1:]
+            for s in result.stdout[result.stdout.index("ceiling") :].splitlines()
+            if s.startswith(("heart", "michael"))
+        )
+        assert heart == ["1.000", "1.000", "1.000", "100%"]
+        assert michael == ["-", "-", "-", "-"]
+        assert "warning: there is no --reference for michael" in result.stderr
+
+    def test_slots_bring_a_table(self, words: list[str], tmp_path: Path) -> None:
+        path = tmp_path / "a.srt"
+        path.write_text(
+            "1\n00:00:01,000 --> 00:00:09,000\nHello there.\n\n"
+            "2\n00:00:10,000 --> 00:00:10,040\nHello here.\n",
+            encoding="utf-8",
+        )
+        result = run("speech", "--slots", str(path), *words[3:])
+        assert result.exit_code == 0, result.output
+        row = [s for s in result.stdout.splitlines() if s.startswith("heart")][-1].split()
+        assert (row[1], row[2], row[4]) == ("0%", "50%", "50%")
+
+    @pytest.mark.parametrize("extra", [["--slots", "a.srt"], None])
+    def test_either_lines_or_slots_are_given(self, words: list[str], extra: Any) -> None:
+        result = run(*words, *extra) if extra else run("speech", "--whisper", "w")
+        assert result.exit_code == 2
+        assert "either --text or --slots" in result.stderr
+
+    def test_slots_and_seconds_exclude_each_other(self) -> None:
+        result = run("speech", "--slots", "a.srt", "--seconds", "2", "--whisper", "w")
+        assert result.exit_code == 2

@@ -1,26 +1,20 @@
-"""Correlation of two mouths over time shifts, and real lips against predicted ones."""
+"""Correlation of two mouths over time shifts."""
 
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from avdub.errors import InputError
 from avdub.evaluation import lips
-from avdub.evaluation.lips import LipSync, lip_sync, mean_sync, measure_lips
-from avdub.faces.lips import SHAPE_POINTS, load_template, opening
+from avdub.evaluation.lips import LipSync, lip_sync, mean_sync
+from avdub.faces.lips import load_template
 from avdub.faces.track import FaceTrack
 from avdub.media.probe import probe
-from avdub.pipeline.weights import Weights
 from avdub.timeline import Span
 from tests.conftest import FACES
-from tests.make import make_clip, make_tone
-
-N_FRAMES = 50  # of the face clip
+from tests.make import make_clip
 
 
 def mouth(times: Any) -> Any:
@@ -32,6 +26,11 @@ def mouth(times: Any) -> Any:
 def known(sync: LipSync | None) -> LipSync:
     assert sync is not None
     return sync
+
+
+def known_number(value: float | None) -> float:
+    assert value is not None
+    return value
 
 
 class TestLipSync:
@@ -82,6 +81,15 @@ class TestLipSync:
         t = np.arange(9) / 25
         assert lip_sync(mouth(t), mouth(t), 25) is None
 
+    def test_a_peak_is_as_sharp_as_it_stands_above_shifts_out_of_sync(self) -> None:
+        t = np.arange(200) / 25
+        sync = known(lip_sync(mouth(t), mouth(t), 25))
+        far = [r for ms, r in zip(sync.shifts_ms, sync.curve, strict=True) if abs(ms) >= 200]
+        assert len(far) == 12
+        assert sync.sharpness == pytest.approx(sync.best_correlation - np.mean(far))
+        slow = known(lip_sync(mouth(t / 5), mouth(t / 5), 25))
+        assert known_number(slow.sharpness) < known_number(sync.sharpness) / 2
+
     def test_the_inputs_stay_as_they_are(self) -> None:
         a = mouth(np.arange(50) / 25)
         before = a.copy()
@@ -99,25 +107,6 @@ def test_clips_of_different_rates_are_averaged_over_common_shifts() -> None:
     assert mean.correlation == pytest.approx(np.mean([e.correlation for e in each]), abs=1e-6)
 
 
-class FakeWeights:
-    """Predicts a mouth `late_s` behind what `fake_track` shows; latents are not looked at."""
-
-    faces = FACES
-
-    def __init__(self, late_s: float) -> None:
-        self.template = load_template(FACES)
-        self.speech_to_latents = SimpleNamespace(listen=lambda wav: torch.zeros(len(wav) // 320, 4))
-        self.late_s = late_s
-        self.latents_to_face = SimpleNamespace(lip_shapes=self.lip_shapes)
-
-    def lip_shapes(self, vec: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-        shapes = np.zeros((len(times), len(SHAPE_POINTS), 2), np.float32)
-        shapes[:, [SHAPE_POINTS.index(p) for p in (14, 87, 317)], 1] = mouth(
-            times.numpy() - self.late_s
-        )[:, None]
-        return torch.from_numpy(shapes)
-
-
 def fake_track(n_frames: int) -> FaceTrack:
     """The template's face 100 times as large, its lower lip moving as `mouth` says."""
     face = np.repeat(load_template(FACES)[None], n_frames, axis=0)
@@ -129,50 +118,6 @@ def fake_track(n_frames: int) -> FaceTrack:
     return FaceTrack(0, Span(0, n_frames), 100 * face + 200, box, visible, ("",) * n_frames, 0)
 
 
-def test_predicted_lips_that_run_late_are_found(
-    face_clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lips, "main_face", lambda info, detector: fake_track(N_FRAMES))
-    score = measure_lips([face_clip], FakeWeights(0.08))  # type: ignore[arg-type]
-    assert score.mean.best_shift_ms == pytest.approx(80, abs=8)
-    assert score.clips[0].frames == N_FRAMES - 3
-    assert score.in_time == 0
-
-
-def test_predicted_lips_in_time_count_as_such(
-    face_clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lips, "main_face", lambda info, detector: fake_track(N_FRAMES))
-    score = measure_lips([face_clip], FakeWeights(0))  # type: ignore[arg-type]
-    assert (score.correlation, score.in_time) == (pytest.approx(1, abs=0.01), 1)
-
-
-def test_a_clip_without_sound_is_reported_and_the_others_measured(
-    face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lips, "main_face", lambda info, detector: fake_track(N_FRAMES))
-    silent = make_clip(tmp_path / "silent.mp4")
-    score = measure_lips([silent, face_clip], FakeWeights(0))  # type: ignore[arg-type]
-    assert score.clips[0].sync is None
-    assert "has no sound" in score.clips[0].problem
-    assert score.correlation > 0.9
-
-
-def test_nothing_to_measure_is_an_input_error(weights: Path, tmp_path: Path) -> None:
-    bare = make_clip(tmp_path / "bars.mp4", n_frames=25, audio=make_tone())
-    with pytest.raises(InputError, match="shows no usable face"):
-        measure_lips([bare], Weights(str(weights)))
-
-
-def test_a_real_face_is_followed_through_the_whole_clip(face_clip: Path, weights: Path) -> None:
-    models = Weights(str(weights))
-    predicted = lips.predicted_opening(probe(face_clip), models)
-    assert predicted.shape == (N_FRAMES,)
-    assert np.isfinite(predicted).all()
-    (clip,) = measure_lips([face_clip], models).clips
-    assert clip.frames == N_FRAMES
-
-
 def test_openings_of_variable_frame_times_are_read_at_even_ones(tmp_path: Path) -> None:
     times = [Fraction(n, 25) + (Fraction(n % 2, 100)) for n in range(40)]
     info = probe(make_clip(tmp_path / "vfr.mp4", times=times, n_frames=40))
@@ -180,8 +125,3 @@ def test_openings_of_variable_frame_times_are_read_at_even_ones(tmp_path: Path) 
     values = lips.even(info, [float(t) for t in info.frame_times], even)
     assert values[:-1] == pytest.approx(even[:-1], abs=1e-6)
     assert np.allclose(np.diff(even), 1 / rate)
-
-
-def test_the_stand_in_moves_the_lips_that_are_measured() -> None:
-    shapes = FakeWeights(0).lip_shapes(torch.zeros(1, 4), torch.tensor([0.0, 0.3]))
-    assert opening(shapes.numpy()) == pytest.approx(mouth([0.0, 0.3]), abs=1e-6)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avdub.faces.crop import (
+    Area,
     Placement,
     crop,
     match_colour,
@@ -210,3 +211,37 @@ def test_a_moving_portrait_stands_still_in_its_crops(detector: Detector, portrai
     still = np.mean([np.abs(each[8:-8, 8:-8] - crops[0][8:-8, 8:-8]).mean() for each in crops])
     shifting = np.abs(frames[0].astype(int) - frames[6])[100:200, 110:210].mean()
     assert still < 0.35 * shifting
+
+
+def test_a_part_of_the_square_is_cropped_as_in_the_whole() -> None:
+    image, placement = noise(80, 100), square(50, 40, 60, 0.2)
+    whole = crop(image, placement, 64).astype(int)
+    area = Area(64, 12, 24, 48, 60)
+    part = crop(image, placement, 64, area).astype(int)
+    assert part.shape == (36, 36, 3)
+    assert np.abs(part - area.of(whole)).max() <= 2  # OpenCV rounds to parts of a pixel
+
+
+@given(squares)
+@settings(max_examples=40, deadline=None)
+def test_pasting_a_part_is_as_pasting_the_whole(placement: Placement) -> None:
+    image, size = noise(80, 100), 48
+    patch, mask = noise(size, size, 1), disc(size)
+    area = Area.around([mask])
+    whole = paste(image, patch, placement, mask).astype(int)
+    part = paste(image, area.of(patch), placement, area.of(mask), area).astype(int)
+    assert np.abs(part - whole).max() <= 4
+    assert ((part == image) | (whole != image) | (np.abs(part - image) <= 1)).all()
+
+
+def test_an_area_holds_all_masks_and_their_surroundings() -> None:
+    masks = np.zeros((2, 96, 96), np.float32)
+    masks[0, 40, 30] = masks[1, 50, 70] = 0.1
+    area = Area.around(list(masks))
+    assert max(area.x0 - 27, area.y0 - 37) <= 0
+    assert min(area.x1 - 74, area.y1 - 54) >= 0
+    assert not any(each % 12 for each in area.part)
+
+
+def test_where_no_mask_shows_the_area_is_the_whole_square() -> None:
+    assert Area.around([np.zeros((40, 40), np.float32)]) == Area.whole(40)

@@ -50,7 +50,7 @@ SRT = """\
 def test_srt_becomes_plain_text_on_one_line(folder: Path) -> None:
     segments, warnings = read(folder, SRT)
     assert segments == [
-        Segment(1, 1000, 2500, "Hello there, friend."),
+        Segment(1, 1000, 2500, "Hello there, friend.", emphasis=(1,)),
         Segment(2, 63_040, 3_604_000, "Bye & thanks"),
     ]
     assert warnings == []
@@ -117,6 +117,39 @@ ASS = """\
     Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 9{\\p0}
     Dialogue: 0,0:00:01.00,sometime,Default,,0,0,0,,Broken
     """
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I <i>never</i> said <b>that</b>", ["never", "that"]),
+        ("A <i>b\nc</i> d", ["b", "c"]),
+        ("<b.loud>Three</b> four", ["Three"]),
+        (r"So {\i1}very{\r} odd", ["very"]),
+        ("Un<i>bel</i>ievable story", ["Unbelievable"]),
+        ("<i>All of it</i>", []),
+        ("<i>Off screen</i>\nI say <b>no</b> way", ["no"]),
+        ("- <i>Hi</i>", []),
+        ("&lt;i&gt;x&lt;/i&gt; y", []),
+    ],
+)
+def test_words_in_italics_or_bold_are_emphasis_but_whole_rows_are_not(
+    text: str, expected: list[str], folder: Path
+) -> None:
+    (segment,), _ = read(folder, f"1\n00:00:01,000 --> 00:00:02,000\n{text}\n")
+    words = segment.text.split()
+    assert [words[n] for n in segment.emphasis] == expected
+
+
+def test_emphasis_of_ass_is_read(folder: Path) -> None:
+    first, second = read(folder, ASS)[0]
+    assert (first.emphasis, second.emphasis) == ((), (2,))
+
+
+def test_emphasis_survives_writing(folder: Path) -> None:
+    segments = [Segment(1, 0, 900, "I never said so", emphasis=(1,))]
+    write_srt(segments, folder / "a.srt")
+    assert read_subtitles(folder / "a.srt") == (segments, [])
 
 
 def test_ass_keeps_names_and_drops_comments_and_drawings(folder: Path) -> None:

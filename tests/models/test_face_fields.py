@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from avdub.models.face_fields import fills, interpolated_flow, pixel_centres, sample
+from avdub.models.face_fields import fills, interpolated_flow, mixed, sample, stretched
 from tests.models.made import noise
 
 SIZE = 32
@@ -25,10 +25,6 @@ def lip_shape(gap: float = 0.08) -> Tensor:
     jaw = torch.stack((torch.linspace(0.2, 0.8, 17), torch.full((17,), 0.85)), 1)
     outer = ring((0.5, 0.5), 0.25, 0.1 + gap, 20)
     return torch.cat((outer, ring((0.5, 0.5), 0.2, gap, 20), jaw))
-
-
-def test_pixel_centres_run_row_by_row() -> None:
-    assert pixel_centres(2).tolist() == [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]
 
 
 def test_fills_are_one_inside_and_zero_outside() -> None:
@@ -103,3 +99,38 @@ def test_outside_the_picture_its_border_repeats() -> None:
     images = torch.arange(4.0).view(1, 1, 1, 4).expand(1, 1, 4, 4)
     flow = torch.full((1, 2, 2, 2), 5.0)
     assert sample(images, flow).unique().tolist() == [3.0]
+
+
+def test_one_picture_gathered_at_many_flows_is_as_if_repeated() -> None:
+    image, flows = noise(1, 3, 20, 30), noise(4, 2, 7, 9)
+    made = sample(image, flows)
+    torch.testing.assert_close(made, sample(image.expand(4, 3, 20, 30), flows))
+
+
+@pytest.mark.parametrize("size", [31, 40, 97])
+def test_a_stretched_part_is_the_part_of_the_whole_enlarged(size: int) -> None:
+    fields = noise(2, 3, 16, 16)
+    whole = torch.nn.functional.interpolate(fields, size=(size, size), mode="bilinear")
+    made = stretched(fields, size, (4, 0, 25, size))
+    torch.testing.assert_close(made, whole[..., 4:25], atol=2e-5, rtol=0)
+
+
+def test_mixing_weighs_and_adds_up() -> None:
+    parts, weights = noise(2, 3, 4, 5, 5), noise(2, 3, 5, 5, seed=2)
+    wanted = torch.einsum("bkchw,bkhw->bchw", parts, weights)
+    torch.testing.assert_close(mixed(parts, weights), wanted)
+
+
+@given(st.integers(0, 99))
+def test_a_pixel_is_inside_where_the_outline_turns_around_its_centre(seed: int) -> None:
+    """Also of outlines that cross themselves or leave the square."""
+    rng = torch.Generator().manual_seed(seed)
+    shape = torch.rand(1, 57, 2, generator=rng) * 1.4 - 0.2
+    at = (torch.arange(SIZE) + 0.5) / SIZE
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    to = shape[0, :20, None, None] - torch.stack((x, y), 2)  # (n, size, size, 2)
+    angle = torch.atan2(to[..., 1], to[..., 0]).double()
+    turned = angle.roll(-1, 0) - angle
+    turned = torch.remainder(turned + math.pi, 2 * math.pi) - math.pi
+    wanted = (turned.sum(0) / (2 * math.pi)).round() != 0
+    assert torch.equal(fills(shape, SIZE)[0, 0] > 0.5, wanted)

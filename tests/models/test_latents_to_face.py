@@ -206,3 +206,19 @@ def test_a_recorded_number(model: LatentsToFace, target: Target, exemplars: Exem
     assert [level(made.image), level(made.residual), level(lips)] == pytest.approx(
         [0.44030, 0.11141, 0.05392], rel=2e-3
     )
+
+
+def test_exemplars_shared_by_all_targets_are_as_if_repeated(
+    model: LatentsToFace, mouth: Mouth, target: Target, exemplars: Exemplars
+) -> None:
+    own = Exemplars(*(t[:1].expand_as(t) for t in exemplars[:4]))
+    shared = Exemplars(*(t[:1] for t in exemplars[:3]), exemplars.banned)
+    torch.testing.assert_close(model(target, shared).image, model(target, own).image)
+    made = render(mouth, shared.images, S)
+    torch.testing.assert_close(made, render(mouth, own.images, S))
+
+
+def test_a_part_is_rendered_as_in_the_whole(mouth: Mouth, exemplars: Exemplars) -> None:
+    part = render(mouth, exemplars.images, 3 * S, (6, 10, 40, 3 * S))
+    whole = render(mouth, exemplars.images, 3 * S)
+    torch.testing.assert_close(part, whole[..., 10:, 6:40], atol=1e-5, rtol=0)

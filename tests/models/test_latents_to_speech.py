@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor
 from avdub.checkpoint import load_module, save_module
 from avdub.latents import Latents
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
-from avdub.models.source_filter import SourceFilter, pulse_train
+from avdub.models.source_filter import SourceFilter, pulse_train, sharpened
 from tests.models.made import level, noise, shaken, size_of, without_gradient
 from tests.tiny import STYLE, make_latents_to_speech
 
@@ -111,6 +112,27 @@ def test_filters_are_positive_and_bounded(model: LatentsToSpeech) -> None:
         assert filters.shape == (1, 257, 4 * T + 1)
         assert (filters > 0).all()
         assert torch.isfinite(filters).all()
+
+
+def test_sharpening_raises_a_peak_and_keeps_the_slope() -> None:
+    bins = torch.linspace(0, 1, 257)
+    slope = torch.exp(-2 * bins)[None, :, None].expand(1, -1, 3)
+    torch.testing.assert_close(sharpened(slope, 0.4)[:, 20:-20], slope[:, 20:-20])
+    formant = slope * torch.exp(torch.exp(-(((bins - 0.5) / 0.02) ** 2)))[None, :, None]
+    assert sharpened(formant, 0.4)[0, 128, 0] > 1.2 * formant[0, 128, 0]
+
+
+def test_the_config_says_how_sharp_speech_is_spoken() -> None:
+    plain, sharp = (
+        make_latents_to_speech(),
+        LatentsToSpeech(replace(LatentsToSpeechConfig.tiny(), sharpen=0.5)),
+    )
+    sharp.load_state_dict(plain.state_dict())
+    latents, style = Latents(noise(T, 16), log_f0(150, 4 * T)[0]), noise(1, STYLE, 1)
+    assert not torch.allclose(plain.speak(latents, style, 0), sharp.speak(latents, style, 0))
+    vec, f0 = latents.vec.T[None], latents.f0[None]
+    breath = noise(1, 320 * T)
+    assert torch.equal(plain(vec, f0, style, breath), sharp(vec, f0, style, breath))
 
 
 def test_every_parameter_learns(model: LatentsToSpeech) -> None:

@@ -29,6 +29,7 @@ from avdub.pipeline.animate import (
 )
 from avdub.timeline import Span
 from tests.conftest import FACES
+from tests.models.elsewhere import pretending, sent
 from tests.models.made import noise
 from tests.tiny import make_latents_to_face
 
@@ -243,6 +244,33 @@ def test_the_same_drive_paints_the_same(
         list(make_animator(actor, template, make_drive(10, 30)).animate(frames)) for _ in "ab"
     )
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(once, again, strict=True))
+
+
+def test_a_painter_elsewhere_paints_the_same(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    each = make_drive(10, 14)
+    here = list(make_animator(actor, template, each).animate(frames[10:14]))
+    with pretending() as device:
+        model = sent(make_latents_to_face(), device)
+        animator = Animator(model, template, {0: actor}, [each], RATE)
+        there = list(animator.animate(frames[10:14]))
+    assert animator.actors[0].native.device == device
+    for (_, a), (_, b) in zip(here, there, strict=True):
+        assert np.abs(a.astype(int) - b).max() <= 1
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_cuda_the_same_mouth_is_painted(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    each = make_drive(10, 30)
+    here = list(make_animator(actor, template, each).animate(frames))
+    model = make_latents_to_face().to("cuda")
+    there = list(Animator(model, template, {0: actor}, [each], RATE).animate(frames))
+    for (_, a), (_, b) in zip(here, there, strict=True):
+        assert np.abs(a.astype(int) - b).max() <= 4
 
 
 def test_a_lower_jaw_of_the_frame_pulls_only_the_wanted_jaw_down() -> None:

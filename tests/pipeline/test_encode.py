@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
 from avdub.pipeline.encode import (
+    EMPHASIS,
     END_STEPS,
+    LEAST_PAUSES,
     LONGEST_CHUNK,
     START_STEPS,
+    Asked,
     Line,
+    accents,
     encode,
     fit_line,
     rate_for,
@@ -20,6 +24,7 @@ from avdub.pipeline.encode import (
     split_phonemes,
 )
 from avdub.text import BASE, EDGE, OFFICIAL, PAUSES, VOWELS, FrontEnd
+from avdub.text.reading import Reading
 from tests.tiny import STEPS_A_SYMBOL, make_styles, make_text_to_latents
 
 SAID = st.text("həlˈOwɜɹd ,.?", min_size=1, max_size=500).filter(lambda said: said.strip())
@@ -127,16 +132,13 @@ def test_a_line_that_fits_keeps_its_natural_length(inner: list[float], family: F
     fit = fit_line(line, slot)
     assert fit.rate == pytest.approx(1)
     spoken = line.durations[:-1].clone()
-    spoken[0] = START_STEPS
+    spoken[0] = min(float(spoken[0]), START_STEPS)
     assert (fit.steps[:-1] - spoken).abs().max() <= 1
 
 
-def test_silence_is_added_around_base_lines_only() -> None:
-    """The sounds of the official weights begin with their symbols; their edges may be nothing."""
-    assert make_line([20.0], edge=0.5).natural_steps == 20 + START_STEPS + END_STEPS
-    assert make_line([20.0], edge=0.5, family=OFFICIAL).natural_steps == 21
-    long = make_line([20.0], edge=30, family=OFFICIAL)
-    assert long.natural_steps == 20 + START_STEPS + END_STEPS
+def test_short_silences_around_a_line_stay_and_long_ones_are_cut() -> None:
+    assert make_line([20.0], edge=0.5).natural_steps == 21
+    assert make_line([20.0], edge=30).natural_steps == 20 + START_STEPS + END_STEPS
 
 
 @given(inner=DURATIONS, edge=st.floats(0.1, 20))
@@ -280,3 +282,80 @@ def test_pauses_vowels_and_the_rest_are_told_apart() -> None:
     assert EDGE in PAUSES
     assert {"a", "O"} <= VOWELS
     assert not {"t", "ˈ"} & (PAUSES | VOWELS)
+
+
+class Even:
+    """A text model to which every symbol takes 10 steps."""
+
+    def predict_durations(self, tokens: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(tokens),), 10.0)
+
+
+def read_evenly(reading: Reading | str, family: FrontEnd = BASE, pace: float = 1.0) -> Line:
+    return read_line(Even(), reading, torch.zeros(1), family, pace)  # type: ignore[arg-type]
+
+
+@BOTH
+@given(said=SAID, data=st.data())
+def test_emphasis_stays_with_its_phonemes(said: str, data: st.DataObject, family: FrontEnd) -> None:
+    sounds = [n for n, c in enumerate(said.strip()) if c != " "]
+    first = data.draw(st.sampled_from(sounds))
+    line = read_evenly(Reading(said.strip(), ((first, first + 1),)), family)
+    ((start, end),) = line.emphasis
+    assert line.symbols[start:end] == said.strip()[first]
+    before = "".join(line.symbols[:start]).replace(family.edge, "").replace("_", "")
+    assert before.replace(" ", "") == said.strip()[:first].replace(" ", "")
+
+
+@BOTH
+def test_vowels_of_an_emphasised_word_are_longer(family: FrontEnd) -> None:
+    plain = read_evenly("tat tat tat", family).durations
+    longer = read_evenly(Reading("tat tat tat", ((4, 7),)), family).durations
+    stride = 2 if family.blank else 1
+    vowel = 1 + 5 * stride
+    assert float(longer[vowel]) == pytest.approx(10 * EMPHASIS)
+    assert int((longer != plain).sum()) == stride
+
+
+@BOTH
+@given(pace=st.floats(0.5, 2.0))
+def test_pace_divides_the_natural_length_and_spares_consonants(
+    pace: float, family: FrontEnd
+) -> None:
+    plain, paced = (read_evenly("tat, tat", family, p).durations[1:-1] for p in (1.0, pace))
+    assert float(paced.sum()) == pytest.approx(float(plain.sum()) / pace, rel=0.01)
+    change = (paced / plain - 1).abs()
+    stride = 2 if family.blank else 1
+    consonant, vowel, pause = (float(change[n * stride]) for n in (0, 1, 3))
+    assert consonant <= vowel + 1e-4
+    assert vowel <= pause + 1e-4
+
+
+@BOTH
+@pytest.mark.parametrize("mark", ["…", "..."])
+def test_an_ellipsis_between_words_is_a_pause(mark: str, family: FrontEnd) -> None:
+    class Hasty:
+        def predict_durations(self, tokens: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+            return torch.ones(len(tokens))
+
+    said = f"tat{mark} tat{mark}"
+    line = read_line(Hasty(), said, torch.zeros(1), family)  # type: ignore[arg-type]
+    extra = float(line.durations.sum()) - len(line.symbols)
+    n_pause = len(mark) + 1
+    n_pause *= 2 if family.blank else 1
+    assert extra == pytest.approx(LEAST_PAUSES[mark] - n_pause, abs=1.1)
+
+
+def test_accents_lie_where_their_sounds_are_heard() -> None:
+    line = read_evenly(Reading("tˈat tˈat? tat!", ((0, 4),), (9,)))
+    found = accents(line, fit_line(line, round(line.natural_steps)))
+    assert [accent.asked for accent in found] == [Asked.EMPHASIS, Asked.RISE, Asked.LIVELINESS]
+    word, rise, lively = found
+    assert word.end - word.start == pytest.approx(42, abs=1)
+    assert word.start < word.peak < word.end < rise.start < rise.end < lively.end
+
+
+def test_official_voices_are_asked_for_emphasis_only() -> None:
+    line = read_evenly(Reading("tˈat? tˈat!", ((0, 4),), (4,)), OFFICIAL)
+    found = accents(line, fit_line(line, round(line.natural_steps)))
+    assert [accent.asked for accent in found] == [Asked.EMPHASIS]

@@ -1,5 +1,6 @@
 """The plan: what is said where, and every way in which the input can be bad."""
 
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def test_a_plan_says_everything_about_a_segment(
         {
             "index": 1, "start_s": 0.2, "end_s": 1.4, "text": "Hello there.", "voice": "heart",
             "face": 0, "natural_s": row.natural_s, "slot_s": 1.2, "rate": row.rate, "problem": "",
+            "prosody": asdict(job.prosody),
         }
     ]  # fmt: skip
 

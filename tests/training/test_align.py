@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from avdub.models.align import align, batch_durations, best_durations, log_likelihoods
 from avdub.models.text_to_latents import alignment
-from avdub.training.align import align, batch_durations, best_durations, log_likelihoods
 from tests.models.made import noise, shaken
 from tests.tiny import STYLE, make_text_to_latents
 

@@ -4,25 +4,28 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from avdub.checkpoint import list_voices, load_voice, save_module, verify
+from avdub.checkpoint import list_voices, load_module, load_voice, save_module, verify
 from avdub.errors import InputError
 from avdub.faces.lips import Floats, load_template
 from avdub.models.latents_to_face import LatentsToFaceConfig
-from avdub.models.latents_to_speech import LatentsToSpeechConfig
+from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
 from avdub.models.speech_to_latents import SpeechToLatentsConfig
+from avdub.models.sync import SyncExpert, SyncExpertConfig
 from avdub.models.text_to_latents import TextToLatentsConfig
 from avdub.training import latents_to_face as face
 from avdub.training import latents_to_speech as speech
 from avdub.training import speech_to_latents as listen
 from avdub.training import text_to_latents as text
 from avdub.training.data import SpeechPack
-from avdub.training.export import LICENCES, export_voices, finish
+from avdub.training.export import LICENCES, export_voices, finish, set_sharpness
 from avdub.training.face_data import FacePack
 from avdub.training.loop import Losses, Run, train
 from avdub.training.predicted import grid_sentence, write_predicted
@@ -42,6 +45,7 @@ TEXT = text.Recipe(CONFIG, TextToLatentsConfig.tiny())
 SPEECH = speech.Recipe(CONFIG, LatentsToSpeechConfig.tiny(), 25)
 PAINT = face.PaintRecipe(CONFIG, LatentsToFaceConfig.tiny(), 3)
 LIPS = face.LipRecipe(CONFIG)
+OF_A_JUDGE = {"sync", "unreal", "apart"}  # losses that need a sync expert or a critic
 
 
 @pytest.fixture
@@ -63,11 +67,14 @@ def logged(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def check_two_steps(folder: Path, weights: tuple[tuple[str, float], ...]) -> None:
+def check_two_steps(
+    folder: Path, weights: tuple[tuple[str, float], ...], judged: frozenset[str] = frozenset()
+) -> None:
     lines = logged(folder)
     assert [line["step"] for line in lines] == [1, 2]
+    expected = set(dict(weights)) - (OF_A_JUDGE - judged)
     for line in lines:
-        assert set(line) == {"step", "grad", "s", *dict(weights)}
+        assert set(line) == {"step", "grad", "s", *expected}
         assert all(np.isfinite(value) for value in line.values())
         assert line["grad"] > 0
 
@@ -96,6 +103,15 @@ def test_text_to_latents_takes_two_steps(pack: Path, tmp_path: Path) -> None:
 def test_latents_to_speech_takes_two_steps(pack: Path, tmp_path: Path) -> None:
     speech.train_latents_to_speech([pack], tmp_path / "run", SPEECH)
     check_two_steps(tmp_path / "run", SPEECH.weights)
+
+
+def test_a_critic_listens_to_the_speech_from_a_set_step(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speech, "CRITIC_FROM", 0)
+    recipe = replace(SPEECH, critic=4)
+    speech.train_latents_to_speech([pack], tmp_path / "run", recipe)
+    check_two_steps(tmp_path / "run", SPEECH.weights, frozenset({"unreal", "apart"}))
 
 
 def test_stage_two_of_speech_starts_from_stage_one(pack: Path, tmp_path: Path) -> None:
@@ -128,6 +144,42 @@ def test_the_lip_head_takes_two_steps_without_the_painter(
     changed = moved(model, before)
     assert changed
     assert all(name.startswith("lips.") for name in changed)
+
+
+def test_a_sync_expert_judges_lips_and_stays_as_it_is(
+    faces: Path, template: Floats, tmp_path: Path
+) -> None:
+    expert = SyncExpert(SyncExpertConfig.tiny())
+    before = {k: v.clone() for k, v in expert.state_dict().items()}
+    face.train_lips(make_latents_to_face(), [faces], template, tmp_path / "run", LIPS, expert)
+    check_two_steps(tmp_path / "run", LIPS.weights, frozenset({"sync"}))
+    assert not moved(expert, before)
+
+
+def test_lips_out_of_time_cost_more() -> None:
+    torch.manual_seed(0)
+    vec = torch.randn(60, WIDTH)
+    source = face.LipSource(vec, torch.arange(30) / 25, torch.zeros(30, 1, 2), vec)
+
+    class Lips(nn.Module):
+        def forward(self, vec: torch.Tensor) -> torch.Tensor:
+            return torch.stack((vec[:, 0], vec[:, 1]), 2)[:, :, None]
+
+    class Expert(nn.Module):
+        """Agrees where the lips are the first two channels of what it hears."""
+
+        config = SyncExpertConfig.tiny()
+
+        def forward(self, heard: torch.Tensor, lips: torch.Tensor) -> torch.Tensor:
+            windows = heard[:, :2].unfold(2, lips.shape[1], 1)  # (B, 2, shifts, T)
+            wanted = lips[:, :, 0].transpose(1, 2)[:, :, None]
+            return -10 * (windows - wanted).square().mean((1, 3))
+
+    generator = torch.Generator().manual_seed(1)
+    late = source._replace(heard=torch.roll(vec, 4, 0))
+    expert = cast(SyncExpert, Expert())
+    costs = [face.sync_loss(Lips(), expert, [s], generator) for s in (source, late)]
+    assert costs[0] < 0.1 < costs[1]
 
 
 def test_stage_two_of_lips_is_the_name_of_its_latents(
@@ -189,6 +241,17 @@ def test_a_family_is_exported_whole(pack: Path, tmp_path: Path) -> None:
     assert verify(folder) == []
 
 
+def test_a_model_folder_keeps_how_sharp_it_speaks(weights: Path, tmp_path: Path) -> None:
+    folder = Path(copytree(weights, tmp_path / "model"))
+    file = folder / "latents_to_speech.safetensors"
+    before = load_module(file, LatentsToSpeech, LatentsToSpeechConfig)
+    set_sharpness(folder, 0.4)
+    after = load_module(file, LatentsToSpeech, LatentsToSpeechConfig)
+    assert after.config == replace(before.config, sharpen=0.4)
+    for a, b in zip(before.parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-2)
+
+
 def test_every_shipped_file_has_a_licence() -> None:
     shipped = {p.relative_to(FACES.parent).as_posix() for p in FACES.parent.rglob("*.*")}
     weights = {name for name in shipped if name.endswith((".safetensors", ".onnx", ".npz"))}
@@ -215,7 +278,7 @@ def learns(
 
     train(run, same_batch)
     lines = logged(folder)
-    first, last = (sum(w * line[k] for k, w in weights) for line in (lines[0], lines[-1]))
+    first, last = (sum(w * line.get(k, 0.0) for k, w in weights) for line in (lines[0], lines[-1]))
     return last / first
 
 
@@ -251,7 +314,7 @@ def test_latents_to_speech_learns_a_batch(pack: Path, tmp_path: Path) -> None:
         trainee,
         SPEECH.weights,
         tmp_path / "run",
-        lambda g: speech.losses(trainee, vec.transpose(1, 2), cuts, data, g),
+        lambda g: speech.losses(trainee, vec.transpose(1, 2), cuts, data, g)[0],
     )
     assert ratio < 0.8
 

@@ -12,6 +12,7 @@ from avdub.training.teacher import (
     HibariTeacher,
     KokoroTeacher,
     Utterance,
+    language_of,
     make_corpus,
     read_corpus,
 )
@@ -22,7 +23,7 @@ LINES = ("Hello.", "Good morning, world.", "One two three.")
 class Fake:
     """Says a tone of four units a symbol, and one at each edge."""
 
-    voice, british = "fake", False
+    voice, language = "fake", "en-us"
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -61,6 +62,18 @@ def test_a_stopped_corpus_goes_on_where_it_was(tmp_path: Path) -> None:
     assert make_corpus(teacher, LINES, tmp_path) == len(teacher.said) == 1
     assert [item.text for item in read_corpus(tmp_path)] == list(LINES)
     assert len({item.id for item in read_corpus(tmp_path)}) == 3
+
+
+def test_a_spanish_teacher_is_given_spanish_phonemes(tmp_path: Path) -> None:
+    teacher = Fake()
+    teacher.language = "es"
+    make_corpus(teacher, ["¿Qué hora es?"], tmp_path)
+    assert teacher.said == ["kˈe ˈoɾa ˈes?"]
+
+
+def test_what_kokoro_voices_speak_is_told_by_their_first_letter() -> None:
+    voices = ("af_heart", "bm_george", "ef_dora", "heart")
+    assert [language_of(voice) for voice in voices] == ["en-us", "en-gb", "es", "en-us"]
 
 
 def test_silence_is_not_kept(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from avdub.latents import Latents
 from avdub.models.text_to_latents import TextToLatents
-from avdub.text import BASE, EDGE, FrontEnd, Kind
-from avdub.text.reading import STRESS, Reading
+from avdub.text import BASE, FrontEnd, Kind
+from avdub.text.reading import STRESS, Break, Reading
 from avdub.timeline import STEP_RATE
 
 LONGEST_CHUNK = 180  # phonemes the text model sees at once; blanks between them do not count
@@ -25,9 +25,7 @@ START_STEPS, END_STEPS = 2, 3  # silence kept before and after a tight line, at 
 GIVES = {Kind.PAUSE: 1.0, Kind.VOWEL: 0.9, Kind.OTHER: 0.55}  # how much each yields when scaled
 LEAST = 0.35  # no symbol shrinks below this share of itself while the slot allows it
 EMPHASIS = 1.2  # how much longer the vowels of an emphasised word are
-# Least steps of a pause inside a line that has such a mark. The text model makes "…" shorter than
-# a comma.
-LEAST_PAUSES = {"…": 17.5, "...": 17.5, "—": 11.0}
+LEAST_PAUSES = {Break.ELLIPSIS: 17.5, Break.DASH: 11.0}  # steps; predicted are about three
 SENTENCE_ENDS = ".!?…"
 # Families whose voices, as measured, say a question and an exclamation like a statement.
 FLAT_FAMILIES = frozenset({"base"})
@@ -106,7 +104,8 @@ def read_line(
     places = _places(reading.phonemes, chunks, front_end)
     emphasis = tuple((places[first], places[last - 1] + 1) for first, last in reading.emphasis)
     line = Line(tuple(chunks), steps, front_end, emphasis, tuple(places[n] for n in reading.rises))
-    steps = _paused(line, _lengthened(line))
+    breaks = {places[n]: LEAST_PAUSES[kind] for n, kind in reading.breaks}
+    steps = _paused(line, _lengthened(line), breaks)
     if pace != 1:
         inner = steps[1:-1]
         steps[1:-1] = _scaled(inner, _gives(line)[1:-1], float(inner.sum()) / pace)
@@ -144,17 +143,15 @@ def _lengthened(line: Line) -> Tensor:
     return durations
 
 
-def _paused(line: Line, durations: Tensor) -> Tensor:
-    """Durations whose ellipses and dashes between words last at least LEAST_PAUSES."""
-    symbols, kinds = line.symbols, _kinds(line)
-    sounding = [n for n, kind in enumerate(kinds) if kind is not Kind.PAUSE]
+def _paused(line: Line, durations: Tensor, breaks: dict[int, float]) -> Tensor:
+    """Durations whose pauses at the places of `breaks` last at least so many steps."""
+    sounding = [n for n, kind in enumerate(_kinds(line)) if kind is not Kind.PAUSE]
     for before, after in pairwise(sounding):
-        inside = slice(before + 1, after)
-        marks = symbols[inside].replace(line.front_end.blank or EDGE, "")
-        least = max((steps for mark, steps in LEAST_PAUSES.items() if mark in marks), default=0.0)
-        now = float(durations[inside].sum())
-        if now < least:
-            durations[inside] *= least / now if now > 0 else 1
+        inside = range(before + 1, after)
+        least = max((steps for place, steps in breaks.items() if place in inside), default=0.0)
+        now = float(durations[before + 1 : after].sum())
+        if 0 < now < least:
+            durations[before + 1 : after] *= least / now
     return durations
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from enum import Enum, auto
 from functools import cache
 
 from avdub.text.emphasis import find_emphasis
@@ -21,17 +22,28 @@ _ASKING = (
     *("what's", "who's", "when's", "where's", "why's", "how's", "what're", "who're", "how're"),
     *("what'd", "who'd", "where'd", "why'd", "how'd", "what'll", "who'll", "what've"),
 )
+_BREAK = re.compile(r" *(?:—|…|\.{2,})[ —….]*")
+# Families whose voices, as measured, keep sounding through other marks however long those last.
+COMMAS_ONLY = frozenset({"base"})
 _SENTENCE_ENDS = ".!?…"
+
+
+class Break(Enum):
+    """A longer pause than a comma's, between words."""
+
+    DASH = auto()
+    ELLIPSIS = auto()
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Phonemes, the spans of those that are emphasised, and the question marks before which the
-    voice rises (places in `phonemes`)."""
+    """Phonemes, the spans of those that are emphasised, the question marks before which the voice
+    rises, and the marks at which it breaks off (places in `phonemes`)."""
 
     phonemes: str
     emphasis: tuple[tuple[int, int], ...] = ()
     rises: tuple[int, ...] = ()
+    breaks: tuple[tuple[int, Break], ...] = ()
 
 
 def read_aloud(
@@ -51,8 +63,9 @@ def read_aloud(
         if span and not (has_neighbour and STRESS not in said[slice(*span)]):  # not "*the* best"
             spans.append(span)
     said, emphasis = _stressed(said, spans, front_end)
+    said, emphasis, breaks = _broken(said, emphasis, front_end)
     rises = _rises(said, front_end, language) if language.lower().startswith("en") else ()
-    return Reading(said, emphasis, rises)
+    return Reading(said, emphasis, rises, breaks)
 
 
 def _find(
@@ -107,6 +120,26 @@ def _stressed(
         moved.append((start, start + len(inside)))
         shift += len(inside) - (last - first)
     return said, tuple(moved)
+
+
+def _broken(
+    said: str, spans: tuple[tuple[int, int], ...], front_end: FrontEnd
+) -> tuple[str, tuple[tuple[int, int], ...], tuple[tuple[int, Break], ...]]:
+    """Dashes and ellipses between words, as commas where only those are silent, and the spans
+    moved with them."""
+    breaks: list[tuple[int, Break]] = []
+    for found in reversed(list(_BREAK.finditer(said))):
+        first, last = found.span()
+        if not all(set(side) - front_end.pauses for side in (said[:first], said[last:])):
+            continue
+        mark = ", " if front_end.name in COMMAS_ONLY else found[0]
+        longer = len(mark) - (last - first)
+        said = said[:first] + mark + said[last:]
+        spans = tuple((a + longer, b + longer) if a >= last else (a, b) for a, b in spans)
+        breaks = [(place + longer, kind) for place, kind in breaks]
+        kind = Break.DASH if "—" in found[0] else Break.ELLIPSIS
+        breaks.append((first + len(mark) - len(mark.lstrip()), kind))
+    return said, spans, tuple(sorted(breaks, key=lambda each: each[0]))
 
 
 def _rises(said: str, front_end: FrontEnd, language: str) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ def letters(text: str, language: str) -> str:
 
 @pytest.mark.parametrize("blank", ["", "_"])
 def test_there_is_a_place_for_every_symbol(blank: str) -> None:
-    front = FrontEnd("x", (), frozenset(), frozenset(), "#", blank, False, letters)
+    front = FrontEnd("x", (), frozenset(), frozenset(), "#", blank, letters)
     symbols, near = spoken._symbols(WORDS[:2], front, 0, 78)
     assert symbols == "#" + blank.join("good day") + "#"
     assert near.shape == (len(symbols), 78)
@@ -87,7 +87,7 @@ def test_words_that_are_read_as_several_are_read_one_by_one() -> None:
     def joined(text: str, language: str) -> str:
         return text.replace("25", "twenty five")
 
-    front = FrontEnd("x", (), frozenset(), frozenset(), "#", "", False, joined)
+    front = FrontEnd("x", (), frozenset(), frozenset(), "#", "", joined)
     words = (Word("25", 0.0, 0.5), Word("days", 0.5, 1.0))
     symbols, near = spoken._symbols(words, front, 0, 50)
     assert symbols == "#twentyfive days#"

@@ -15,6 +15,7 @@ from avdub.learning.actor_frames import (
     GAP_S,
     LEARN,
     UNUSED,
+    _moved_about,
     evened,
     roles_of,
 )
@@ -92,20 +93,20 @@ def test_the_same_seed_gives_the_same_batch() -> None:
 
 
 def test_points_stay_on_what_they_mark_when_the_picture_is_moved() -> None:
-    frames = make_frames(size=64)
-    batch = frames.batch(16, 3, seeded())
-    # the mouth's dark inside lies within the moved inner lips
-    dark = (batch.real.mean(1) < 0.3).float()
-    columns = (torch.arange(64) + 0.5) / 64
-    for n in range(16):
-        if dark[n].sum() < 20:
-            continue
-        centre = (
-            torch.stack(((dark[n].sum(0) * columns).sum(), (dark[n].sum(1) * columns).sum()))
-            / dark[n].sum()
-        )
-        marked = batch.target.shape[n, 20:40].mean(0)
-        torch.testing.assert_close(centre, marked, atol=0.02, rtol=0)
+    at = (torch.arange(64) + 0.5) / 64
+    points = 0.35 + 0.3 * torch.rand(8, 2, 1, 2, generator=seeded(1))  # of 8 rows of 2 pictures
+    across, down = ((at - points[..., axis]) ** 2 for axis in (0, 1))
+    dots = torch.exp(-(across[:, :, None] + down[..., None]) / 0.002)  # (8, 2, 64, 64)
+    pictures, marks = dots[:, :, None].repeat(1, 1, 3, 1, 1), points.repeat(1, 1, 57, 1)
+    moved = _moved_about(pictures, marks, marks, torch.ones(8, 1, 64, 64), seeded(2))
+    for image, shape in (
+        (moved.real, moved.target.shape),
+        (moved.exemplars.images[:, 0], moved.exemplars.shapes[:, 0]),
+    ):
+        weight = image[:, 0] / image[:, 0].sum((1, 2), keepdim=True)
+        found = torch.stack(((weight.sum(1) * at).sum(1), (weight.sum(2) * at).sum(1)), 1)
+        torch.testing.assert_close(found, shape[:, 0], atol=4e-3, rtol=0)
+    assert (moved.target.shape[:, 0] - points[:, 0, 0]).abs().max() > 0.01
 
 
 def test_frames_as_they_are_keep_every_pixel() -> None:

@@ -16,6 +16,7 @@ from avdub.pipeline.encode import (
     START_STEPS,
     Asked,
     Line,
+    _paused,
     accents,
     encode,
     fit_line,
@@ -24,7 +25,7 @@ from avdub.pipeline.encode import (
     split_phonemes,
 )
 from avdub.text import BASE, EDGE, OFFICIAL, PAUSES, VOWELS, FrontEnd
-from avdub.text.reading import Reading
+from avdub.text.reading import Break, Reading
 from tests.tiny import STEPS_A_SYMBOL, make_styles, make_text_to_latents
 
 SAID = st.text("həlˈOwɜɹd ,.?", min_size=1, max_size=500).filter(lambda said: said.strip())
@@ -332,18 +333,19 @@ def test_pace_divides_the_natural_length_and_spares_consonants(
 
 
 @BOTH
-@pytest.mark.parametrize("mark", ["…", "..."])
-def test_an_ellipsis_between_words_is_a_pause(mark: str, family: FrontEnd) -> None:
-    class Hasty:
-        def predict_durations(self, tokens: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
-            return torch.ones(len(tokens))
-
-    said = f"tat{mark} tat{mark}"
-    line = read_line(Hasty(), said, torch.zeros(1), family)  # type: ignore[arg-type]
-    extra = float(line.durations.sum()) - len(line.symbols)
-    n_pause = len(mark) + 1
-    n_pause *= 2 if family.blank else 1
-    assert extra == pytest.approx(LEAST_PAUSES[mark] - n_pause, abs=1.1)
+@pytest.mark.parametrize("kind", list(Break))
+def test_a_break_lasts_longer_than_predicted_and_nothing_else_does(
+    kind: Break, family: FrontEnd
+) -> None:
+    plain = read_evenly("tat, tat, tat", family)
+    made = read_evenly(Reading("tat, tat, tat", breaks=((8, kind),)), family)
+    hasty = replace(plain, durations=torch.ones(len(plain.symbols)))
+    stride = 2 if family.blank else 1
+    here = range(1 + 8 * stride, 1 + 10 * stride)
+    assert torch.equal(made.durations, plain.durations), "20 steps are enough"
+    longer = _paused(hasty, hasty.durations, {1 + 8 * stride: LEAST_PAUSES[kind]})
+    assert float(longer[list(here)].sum()) == pytest.approx(LEAST_PAUSES[kind])
+    assert int((longer != 1).sum()) == len(here)
 
 
 def test_accents_lie_where_their_sounds_are_heard() -> None:

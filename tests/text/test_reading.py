@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avdub.text import BASE
+from avdub.text import BASE, OFFICIAL
 from avdub.text.emphasis import find_emphasis
-from avdub.text.reading import read_aloud
+from avdub.text.reading import Break, read_aloud
 
 
 def raised(text: str, *tagged: int, language: str = "en") -> list[str]:
@@ -95,8 +95,27 @@ def test_only_questions_for_yes_or_no_rise(text: str, n_rises: int) -> None:
     assert [made.phonemes[n] for n in made.rises] == ["?"] * n_rises
 
 
-def test_two_hyphens_are_a_dash() -> None:
-    assert "—" in read_aloud("Wait -- what?", (), BASE).phonemes
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("Wait -- what?", [Break.DASH]),
+        ("Wait — what?", [Break.DASH]),
+        ("Wait—what?", [Break.DASH]),
+        ("Well... I see… now.", [Break.ELLIPSIS, Break.ELLIPSIS]),
+        ("- No, I was...", []),
+        ("A long-term plan.", []),
+    ],
+)
+def test_dashes_and_ellipses_between_words_are_breaks(text: str, kinds: list[Break]) -> None:
+    base, official = read_aloud(text, (), BASE), read_aloud(text, (), OFFICIAL)
+    assert [kind for _, kind in base.breaks] == kinds
+    assert all(base.phonemes[place] == "," for place, _ in base.breaks)
+    assert all(official.phonemes[place] in "—.…" for place, _ in official.breaks)
+
+
+def test_emphasis_after_a_break_stays_with_its_word() -> None:
+    made = read_aloud("Wait -- he *did*... but she did NOT.", (), BASE)
+    assert [made.phonemes[first:last] for first, last in made.emphasis] == ["dˈɪd", "nˈɑt"]
 
 
 WORDS = st.lists(

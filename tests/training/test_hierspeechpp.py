@@ -496,9 +496,3 @@ def test_speech_is_prepared_for_the_official_front_end(tmp_path: Path) -> None:
     assert pack.f0(pack.entries[0]).max() > 4
     data = open_utterances([tmp_path / "p"], True, False, OFFICIAL)
     assert len(data.items) == 2
-
-
-def test_base_speech_is_not_prepared_without_whisper(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["train", "prepare", "speech", str(tmp_path), str(tmp_path)])
-    assert result.exit_code == 2
-    assert "--whisper" in result.output

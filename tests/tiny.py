@@ -1,5 +1,6 @@
 """Tiny untrained models as a model folder, and a clip with a real face, for tests of the whole."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from skimage import data
 from torch import Tensor, nn
 
 from avdub.checkpoint import Voice, save_module, save_voices, write_manifest
+from avdub.faces.detect import make_detector
+from avdub.faces.track import FaceTrack, Tracker
 from avdub.media.audio import Waveform
+from avdub.media.video import Frame
 from avdub.models.hierarchical import HierarchicalConfig
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
@@ -134,3 +138,12 @@ def make_face_clip(
             container.mux(track.encode(_sound(audio, Fraction(0), track.codec_context.layout.name)))
             container.mux(track.encode(None))
     return path
+
+
+def track_face(frames: Sequence[Frame], faces: Path) -> FaceTrack:
+    """The one face of all frames, at 25 frames/s."""
+    tracker = Tracker(make_detector(faces), 25)
+    for frame in frames:
+        tracker.feed(frame.index, frame.image)
+    (track,) = tracker.finish()
+    return track

@@ -72,16 +72,6 @@ Seconds = Annotated[
         help="Ask each line to take this long. Default: natural, and the fit is tried apart.",
     ),
 ]
-Language = Annotated[
-    str,
-    typer.Option(
-        "--language",
-        "--lang",
-        metavar="CODE",
-        rich_help_panel=opt.MODELS,
-        help="Language of the lines, spoken and heard.",
-    ),
-]
 
 
 def speech_command(
@@ -95,7 +85,7 @@ def speech_command(
     reference: References = None,
     limit: Limit = None,
     seconds: Seconds = None,
-    language: Language = D.language,
+    language: opt.Language = D.language,
     max_rate: opt.MaxRate = D.max_rate,
     seed: opt.Seed = D.seed,
     model: opt.Model = D.model,

@@ -87,9 +87,10 @@ Language = Annotated[
     str,
     typer.Option(
         "--language",
+        "--lang",
         metavar="CODE",
         rich_help_panel=MODELS,
-        help="Language of the subtitles: en, en-us, en-gb, es or es-419.",
+        help="Language of the words: en, en-us, en-gb, es or es-419.",
     ),
 ]
 Model = Annotated[

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from avdub.evaluation.lattice import Reading, Written, readings
+from avdub.evaluation.lattice import Abbreviations, Reading, Written, readings
 
 _ONES = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
@@ -49,6 +49,7 @@ _DOTTED = {  # only with a dot: without one they are words
     **{"dec": "december", "mon": "monday", "tue": "tuesday", "wed": "wednesday"},
     **{"thu": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday"},
 }
+_SHORT = Abbreviations(_ABBREVIATIONS, _DOTTED)
 _ALIKE = {  # British: American
     **{"colour": "color", "favour": "favor", "favourite": "favorite", "flavour": "flavor"},
     **{"harbour": "harbor", "honour": "honor", "humour": "humor", "labour": "labor"},
@@ -105,23 +106,6 @@ def read_english(text: str) -> list[Written]:
     text = text.lower().replace("’", "'").replace("'", "")
     found = [_READERS[str(m.lastgroup)](m[0]) for m in _TOKEN.finditer(text)]
     return [tuple(dict.fromkeys(map(_plain, each))) for each in found]
-
-
-def _word(token: str) -> Written:
-    word = token.rstrip(".")
-    if token.endswith(".") and word in _DOTTED:
-        return readings(word, _DOTTED[word])
-    return _abbreviation(word) or readings(word)
-
-
-def _letters(token: str) -> Written:
-    letters = token.replace(".", "")
-    return (*_abbreviation(letters), *readings(letters, " ".join(letters)))
-
-
-def _abbreviation(word: str) -> Written:
-    found = _ABBREVIATIONS.get(word, ())
-    return readings(found) if isinstance(found, str) else found
 
 
 def _plain(reading: Reading) -> Reading:
@@ -253,7 +237,7 @@ def _ordinal_of(cardinal: str) -> str:
 
 _READERS: dict[str, Callable[[str], Written]] = {  # by the groups of _TOKEN
     **{"money": _money, "time": _time, "ordinal": _ordinal, "decade": _decade, "part": _part},
-    **{"decimal": _decimal, "number": _number, "letters": _letters},
+    **{"decimal": _decimal, "number": _number, "letters": _SHORT.letters},
     **{"range": lambda _: _RANGE, "sign": lambda token: _SIGNS[token.replace("−", "-")]},
-    **{"dotted": _word, "word": _word},
+    **{"dotted": _SHORT.word, "word": _SHORT.word},
 }

@@ -4,7 +4,8 @@ What is written ("10:30") has readings ("ten thirty", "half past ten"); none of 
 two texts are as far apart as their nearest readings are.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 Reading = tuple[str, ...]  # words; none for what may go unspoken
 Written = tuple[Reading, ...]  # one written thing by its readings, the usual one first
@@ -18,6 +19,31 @@ _EDIT = 1_000_000  # edits come first, then few labels
 def readings(*texts: str) -> Written:
     """Readings given as words with blanks between, without repetitions."""
     return tuple(dict.fromkeys(tuple(text.split()) for text in texts))
+
+
+@dataclass(frozen=True)
+class Abbreviations:
+    """What a language shortens: `plain` with a dot or without one, `dotted` only with a dot, as
+    these are words otherwise."""
+
+    plain: Mapping[str, str | Written]
+    dotted: Mapping[str, str]
+
+    def word(self, token: str) -> Written:
+        """A word, or what it is short for."""
+        word = token.rstrip(".")
+        if token.endswith(".") and word in self.dotted:
+            return readings(word, self.dotted[word])
+        return self._known(word) or readings(word)
+
+    def letters(self, token: str) -> Written:
+        """Letters with dots between them: short for something, a word, or spelled."""
+        letters = token.replace(".", "")
+        return (*self._known(letters), *readings(letters, " ".join(letters)))
+
+    def _known(self, word: str) -> Written:
+        found = self.plain.get(word, ())
+        return readings(found) if isinstance(found, str) else found
 
 
 def usual(written: Iterable[Written]) -> list[str]:

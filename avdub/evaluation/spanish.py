@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from itertools import product
 
-from avdub.evaluation.lattice import Reading, Written, readings
+from avdub.evaluation.lattice import Abbreviations, Reading, Written, readings
 
 _ONES = (
     *("cero", "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez"),
@@ -48,6 +48,7 @@ _ABBREVIATIONS: dict[str, str | Written] = {  # with a dot or without one
     **{"pej": "por ejemplo", "eeuu": "estados unidos", "seg": readings("segundos", "segundo")},
 }
 _DOTTED = {"d": "don", "av": "avenida", "ej": "ejemplo", "s": "siglo", "n": "numero"}
+_SHORT = Abbreviations(_ABBREVIATIONS, _DOTTED)
 _TOKEN = re.compile(
     r"""
     (?P<money>[$€£]\s?\d[\d.]*(?:,\d+)?|\d[\d.]*(?:,\d+)?\s?[$€£])
@@ -74,23 +75,6 @@ def read_spanish(text: str) -> list[Written]:
     """Everything written in `text`, each with its readings; words are lower-case, unaccented."""
     text = text.lower().translate(_PLAIN)
     return [_READERS[str(m.lastgroup)](m[0]) for m in _TOKEN.finditer(text)]
-
-
-def _word(token: str) -> Written:
-    word = token.rstrip(".")
-    if token.endswith(".") and word in _DOTTED:
-        return readings(word, _DOTTED[word])
-    return _abbreviation(word) or readings(word)
-
-
-def _letters(token: str) -> Written:
-    letters = token.replace(".", "")
-    return (*_abbreviation(letters), *readings(letters, " ".join(letters)))
-
-
-def _abbreviation(word: str) -> Written:
-    found = _ABBREVIATIONS.get(word, ())
-    return readings(found) if isinstance(found, str) else found
 
 
 def _number(token: str) -> Written:
@@ -200,9 +184,9 @@ def _and_rest(head: str, rest: int, one: str, ending: str) -> str:
 
 _READERS: dict[str, Callable[[str], Written]] = {  # by the groups of _TOKEN
     **{"money": _money, "time": _time, "ordinal": _ordinal, "thousands": _number},
-    **{"decimal": _decimal, "number": _number, "letters": _letters},
+    **{"decimal": _decimal, "number": _number, "letters": _SHORT.letters},
     **{"states": lambda _: readings("estados unidos", "e e u u", "ee uu")},
     **{"example": lambda _: readings("por ejemplo"), "numero": lambda _: readings("numero")},
     **{"range": lambda _: _RANGE, "sign": lambda token: _SIGNS[token.replace("−", "-")]},
-    **{"dotted": _word, "word": _word},
+    **{"dotted": _SHORT.word, "word": _SHORT.word},
 }

@@ -5,17 +5,13 @@ Augmentation is light: the painter shall learn this face in this light.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from avdub.faces.lips import Floats
-from avdub.models.face_fields import fills
-from avdub.models.latents_to_face import Exemplars, Target
+from avdub.learning.face_batch import Augmentation, FaceBatch, Rows, as_batch, augmented
 
 LEARN, CHOOSE, CHECK, UNUSED = range(4)  # roles of frames
 BLOCK_S = 1.0
@@ -24,22 +20,20 @@ SHORTEST_BLOCK_S = 0.5
 CYCLE = 3  # blocks, of which the last is held out
 GAP_S = 0.12  # of frames beside a held-out block that are not learned from
 APART_S = 0.12  # between a frame and its exemplars
-DEEPEST_TURN, SCALING, SHEAR, SHIFT = 0.06, 0.05, 0.03, 0.03
-OWN_JITTER = 0.006  # of each picture against the others of its row
 OPENINGS = 5  # from closed to widest, in equal steps
-GAMMA, TINT, OWN_LIGHT = 0.1, 0.05, 0.03
+AUGMENTATION = Augmentation(
+    turn=0.06,
+    scale=0.05,
+    shear=0.03,
+    shift=0.03,
+    jitter=0.006,
+    gamma=0.1,
+    tint=0.05,
+    own_light=0.03,
+)
 
 Roles = NDArray[np.int64]
 Indexes = NDArray[np.intp]
-
-
-class ActorBatch(NamedTuple):
-    """target and exemplars for the model, the real picture (B, 3, S, S) and the lips' region."""
-
-    target: Target
-    exemplars: Exemplars
-    real: Tensor
-    lips_mask: Tensor
 
 
 @dataclass(frozen=True)
@@ -67,35 +61,29 @@ class ActorFrames:
         """Indexes of the frames of a role."""
         return np.flatnonzero(self.roles == role)
 
-    def batch(self, n: int, k: int, generator: torch.Generator) -> ActorBatch:
+    def batch(self, n: int, k: int, generator: torch.Generator) -> FaceBatch:
         """`n` frames to learn from with `k` exemplars each, augmented; open mouths, which are rare
         and hard, come more often than they are."""
         rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
         learned = self.having(LEARN)
         picked = rng.choice(learned, n, p=evened(self.gaps[learned]))
         rows = np.stack([[i, *self._spread(i, k, rng)] for i in picked])
-        pictures = _recoloured(self._pictures(rows), generator)
-        return _moved_about(
-            pictures,
-            torch.from_numpy(self.shapes[rows]),
-            torch.from_numpy(self.still[rows]),
-            torch.from_numpy(self.masks[picked])[:, None],
-            generator,
-        )
+        size = self.images.shape[1]
+        return augmented(self._rows(rows), AUGMENTATION, size, generator)
 
-    def as_they_are(self, targets: Indexes, exemplars: Indexes) -> ActorBatch:
+    def as_they_are(self, targets: Indexes, exemplars: Indexes) -> FaceBatch:
         """Frames `targets` (B,) with the exemplars (B, K), nothing changed."""
         rows = np.concatenate((targets[:, None], exemplars), 1)
-        return _batch(
-            self._pictures(rows),
+        return as_batch(self._rows(rows))
+
+    def _rows(self, rows: Indexes) -> Rows:
+        """Frames (B, 1 + K) by number."""
+        return Rows(
+            torch.from_numpy(self.images[rows]).permute(0, 1, 4, 2, 3).float() / 255,
             torch.from_numpy(self.shapes[rows]),
             torch.from_numpy(self.still[rows]),
-            torch.from_numpy(self.masks[targets])[:, None],
+            torch.from_numpy(self.masks[rows[:, 0]])[:, None],
         )
-
-    def _pictures(self, rows: Indexes) -> Tensor:
-        """(B, 1 + K, 3, S, S) in 0–1."""
-        return torch.from_numpy(self.images[rows]).permute(0, 1, 4, 2, 3).float() / 255
 
     def _spread(self, i: int, k: int, rng: np.random.Generator) -> list[int]:
         """`k` learned frames of the same track, spread over the openings, not beside frame i."""
@@ -139,65 +127,3 @@ def evened(gaps: Floats) -> NDArray[np.float64]:
     counts = np.bincount(where, minlength=OPENINGS)
     of_opening = 1 / (counts[where] * np.count_nonzero(counts))
     return np.asarray((1 / len(gaps) + of_opening) / 2, np.float64)
-
-
-def _recoloured(pictures: Tensor, g: torch.Generator) -> Tensor:
-    n, images = pictures.shape[:2]
-    gamma = torch.exp(_draw(GAMMA, g, n, 1, 1, 1, 1))
-    tint = torch.exp(_draw(TINT, g, n, 1, 3, 1, 1))
-    own = 1 + _draw(OWN_LIGHT, g, n, images, 3, 1, 1)
-    return (pictures.clamp(1e-4, 1) ** gamma * tint * own).clamp(0, 1)
-
-
-def _moved_about(
-    pictures: Tensor, shapes: Tensor, still: Tensor, masks: Tensor, g: torch.Generator
-) -> ActorBatch:
-    """The same small affine change for a target and its exemplars, but for a jitter."""
-    n, images, _, size, _ = pictures.shape
-    turn = _draw(DEEPEST_TURN, g, n, 1) + _draw(OWN_JITTER, g, n, images)
-    x_scale, y_scale = (
-        torch.exp(_draw(SCALING, g, n, 1) + _draw(OWN_JITTER, g, n, images)) for _ in range(2)
-    )
-    shear = _draw(SHEAR, g, n, 1)
-    shift = _draw(SHIFT, g, n, 1, 2) + _draw(OWN_JITTER, g, n, images, 2)
-    cos, sin = torch.cos(turn), torch.sin(turn)
-    rows = (
-        torch.stack((cos * x_scale, (shear - sin) * y_scale, shift[..., 0]), 2),
-        torch.stack((sin * x_scale, cos * y_scale, shift[..., 1]), 2),
-    )
-    matrix = torch.stack(rows, 2)  # (B, 1 + K, 2, 3): where each output pixel comes from
-    grid = F.affine_grid(matrix.flatten(0, 1), [n * images, 3, size, size], align_corners=False)
-    moved = F.grid_sample(
-        pictures.flatten(0, 1), grid, padding_mode="reflection", align_corners=False
-    )
-    first = F.affine_grid(matrix[:, 0], [n, 1, size, size], align_corners=False)
-    return _batch(
-        torch.unflatten(moved, 0, (n, images)),
-        _points_moved(shapes, matrix),
-        _points_moved(still, matrix),
-        F.grid_sample(masks, first, align_corners=False),
-    )
-
-
-def _points_moved(points: Tensor, matrix: Tensor) -> Tensor:
-    """Points (B, K, C, 2) of the unit square → where they lie after the pictures' affine change."""
-    centred = 2 * points - 1 - matrix[..., None, :, 2]
-    back: Tensor = torch.linalg.inv(matrix[..., :2]).transpose(2, 3)
-    return torch.matmul(centred, back) / 2 + 0.5
-
-
-def _batch(pictures: Tensor, shapes: Tensor, still: Tensor, masks: Tensor) -> ActorBatch:
-    """The first picture of each row is the target, the others are its exemplars."""
-    real = pictures[:, 0]
-    lips = F.max_pool2d(fills(shapes[:, 0], real.shape[-1])[:, :1], 5, 1, 2)
-    none = torch.zeros(len(real), pictures.shape[1] - 1, dtype=torch.bool)
-    return ActorBatch(
-        Target(real, masks, shapes[:, 0], still[:, 0]),
-        Exemplars(pictures[:, 1:], shapes[:, 1:], still[:, 1:], none),
-        real,
-        lips,
-    )
-
-
-def _draw(spread: float, g: torch.Generator, *shape: int) -> Tensor:
-    return (2 * torch.rand(*shape, generator=g) - 1) * spread

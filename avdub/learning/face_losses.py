@@ -4,29 +4,25 @@ The painter's are for frames painted anew from their own lip shapes, the lips' f
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from avdub.models.latents_to_face import Exemplars, LatentsToFace, Target, at_times
+from avdub.learning.face_batch import FaceBatch
+from avdub.models.latents_to_face import LatentsToFace, at_times
 
 Losses = dict[str, Tensor]
 
 
-class FaceBatch(Protocol):
-    """Frames to paint: target and exemplars for the model, the real picture (B, 3, S, S) and the
-    lips' region (B, 1, S, S)."""
-
-    @property
-    def target(self) -> Target: ...
-    @property
-    def exemplars(self) -> Exemplars: ...
-    @property
-    def real(self) -> Tensor: ...
-    @property
-    def lips_mask(self) -> Tensor: ...
+PAINT_WEIGHTS: tuple[tuple[str, float], ...] = (
+    ("pixel", 1.0),
+    ("mouth", 1.0),
+    ("edges", 1.0),
+    ("warp", 0.5),
+    ("choice", 0.02),
+    ("restraint", 0.2),
+)
 
 
 def paint_losses(model: LatentsToFace, batch: FaceBatch) -> Losses:

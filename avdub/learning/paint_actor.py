@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from avdub.learning.actor_frames import CHECK, CHOOSE, ActorFrames, Indexes
-from avdub.learning.face_losses import paint_losses
+from avdub.learning.face_losses import PAINT_WEIGHTS, paint_losses
 from avdub.models.latents_to_face import LatentsToFace
 from avdub.progress import Progress, silent
 
@@ -40,14 +40,7 @@ class PaintActorRecipe:
     look_every: int = 20
     patience: int = 4
     bf16: bool = True
-    weights: tuple[tuple[str, float], ...] = (
-        ("pixel", 1.0),
-        ("mouth", 1.0),
-        ("edges", 1.0),
-        ("warp", 0.5),
-        ("choice", 0.02),
-        ("restraint", 0.2),
-    )
+    weights: tuple[tuple[str, float], ...] = PAINT_WEIGHTS
 
 
 @dataclass(frozen=True)

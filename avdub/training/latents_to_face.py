@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from avdub.errors import InputError
 from avdub.faces.lips import Floats
-from avdub.learning.face_losses import lip_losses, paint_losses
+from avdub.learning.face_losses import PAINT_WEIGHTS, lip_losses, paint_losses
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.sync import SyncExpert
 from avdub.training.face_batches import Clips
@@ -39,14 +39,7 @@ class PaintRecipe:
     train: TrainConfig = field(default_factory=TrainConfig)
     model: LatentsToFaceConfig = field(default_factory=LatentsToFaceConfig)
     exemplars: int = 4
-    weights: tuple[tuple[str, float], ...] = (
-        ("pixel", 1.0),
-        ("mouth", 1.0),
-        ("edges", 1.0),
-        ("warp", 0.5),
-        ("choice", 0.02),
-        ("restraint", 0.2),
-    )
+    weights: tuple[tuple[str, float], ...] = PAINT_WEIGHTS
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ from avdub.evaluation.repaint import (
     paste_nearest,
 )
 from avdub.faces.crop import mouth_mask
-from avdub.faces.detect import make_detector
 from avdub.faces.lips import SHAPE_POINTS
-from avdub.faces.track import FaceTrack, Tracker
+from avdub.faces.track import FaceTrack
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.video import Frame, FrameReader
 from avdub.pipeline.animate import Animator, Drive
 from avdub.pipeline.weights import Weights
 from avdub.timeline import Span
 from tests.conftest import FACES
+from tests.tiny import track_face
 
 
 def make_track(visible: list[bool], start: int = 0) -> FaceTrack:
@@ -109,11 +109,7 @@ def frames(info: MediaInfo) -> list[Frame]:
 
 @pytest.fixture(scope="module")
 def track(frames: list[Frame]) -> FaceTrack:
-    tracker = Tracker(make_detector(FACES), 25)
-    for frame in frames:
-        tracker.feed(frame.index, frame.image)
-    (track,) = tracker.finish()
-    return track
+    return track_face(frames, FACES)
 
 
 @pytest.fixture(scope="module")

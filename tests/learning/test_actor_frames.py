@@ -15,7 +15,6 @@ from avdub.learning.actor_frames import (
     GAP_S,
     LEARN,
     UNUSED,
-    _moved_about,
     evened,
     roles_of,
 )
@@ -90,23 +89,6 @@ def test_the_same_seed_gives_the_same_batch() -> None:
     assert torch.equal(a.real, b.real)
     assert torch.equal(a.exemplars.images, b.exemplars.images)
     assert not torch.equal(a.real, other.real)
-
-
-def test_points_stay_on_what_they_mark_when_the_picture_is_moved() -> None:
-    at = (torch.arange(64) + 0.5) / 64
-    points = 0.35 + 0.3 * torch.rand(8, 2, 1, 2, generator=seeded(1))  # of 8 rows of 2 pictures
-    across, down = ((at - points[..., axis]) ** 2 for axis in (0, 1))
-    dots = torch.exp(-(across[:, :, None] + down[..., None]) / 0.002)  # (8, 2, 64, 64)
-    pictures, marks = dots[:, :, None].repeat(1, 1, 3, 1, 1), points.repeat(1, 1, 57, 1)
-    moved = _moved_about(pictures, marks, marks, torch.ones(8, 1, 64, 64), seeded(2))
-    for image, shape in (
-        (moved.real, moved.target.shape),
-        (moved.exemplars.images[:, 0], moved.exemplars.shapes[:, 0]),
-    ):
-        weight = image[:, 0] / image[:, 0].sum((1, 2), keepdim=True)
-        found = torch.stack(((weight.sum(1) * at).sum(1), (weight.sum(2) * at).sum(1)), 1)
-        torch.testing.assert_close(found, shape[:, 0], atol=4e-3, rtol=0)
-    assert (moved.target.shape[:, 0] - points[:, 0, 0]).abs().max() > 0.01
 
 
 def test_frames_as_they_are_keep_every_pixel() -> None:

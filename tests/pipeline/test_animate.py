@@ -10,9 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avdub.faces.detect import make_detector
 from avdub.faces.lips import Floats, load_template
-from avdub.faces.track import FaceTrack, Tracker
+from avdub.faces.track import FaceTrack
 from avdub.latents import Latents
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.video import Frame, FrameReader
@@ -31,7 +30,7 @@ from avdub.timeline import Span
 from tests.conftest import FACES
 from tests.models.elsewhere import pretending, sent
 from tests.models.made import noise
-from tests.tiny import make_latents_to_face
+from tests.tiny import make_latents_to_face, track_face
 
 RATE = Fraction(25)
 SIZE = make_latents_to_face().config.size
@@ -50,11 +49,7 @@ def frames(info: MediaInfo) -> list[Frame]:
 
 @pytest.fixture(scope="module")
 def track(frames: list[Frame]) -> FaceTrack:
-    tracker = Tracker(make_detector(FACES), 25)
-    for frame in frames:
-        tracker.feed(frame.index, frame.image)
-    (track,) = tracker.finish()
-    return track
+    return track_face(frames, FACES)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.nn import functional as F
 
 from avdub.errors import InputError
 from avdub.faces.lips import Floats, load_template
@@ -15,8 +14,6 @@ from avdub.models.latents_to_face import LatentsToFaceConfig
 from avdub.training.face_batches import (
     APART,
     Clips,
-    _affine,
-    _moved,
     pick_exemplars,
 )
 from avdub.training.face_data import (
@@ -141,19 +138,3 @@ def test_masks_cover_the_mouth_and_leave_the_border(clips: Clips) -> None:
     assert border.mean() < 0.05
     inside = (batch.lips_mask * batch.target.mask).sum() / batch.lips_mask.sum()
     assert inside > 0.8
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_points_move_with_their_picture(seed: int) -> None:
-    """A dot drawn at a point is found where the augmentation says the point went."""
-    size = 96
-    points = torch.tensor([[0.4, 0.5], [0.6, 0.55]]).view(1, 2, 1, 2)
-    centres = (torch.arange(size) + 0.5) / size
-    y, x = torch.meshgrid(centres, centres, indexing="ij")
-    dots = torch.exp(-((x - points[..., :1]) ** 2 + (y - points[..., 1:]) ** 2) / 2e-4)
-    matrix = _affine(1, 2, seeded(seed))
-    grid = F.affine_grid(matrix.flatten(0, 1), [2, 1, size, size], align_corners=False)
-    warped = F.grid_sample(dots.view(2, 1, size, size), grid, align_corners=False)[:, 0]
-    weight = warped.flatten(1) / warped.flatten(1).sum(1, keepdim=True)
-    found = torch.stack((weight @ x.flatten(), weight @ y.flatten()), 1)
-    torch.testing.assert_close(found, _moved(points, matrix)[0, :, 0], atol=4e-3, rtol=0)

@@ -2,7 +2,7 @@
 
 A lip-shape head turns latents into a pose-free lip shape, supervised explicitly. The generator
 decides where pixels come from: for each exemplar a flow (interpolated between the contours, refined
-by a network) and a soft selection, plus a small residual. Flows and selections are low-resolution
+by a network) and a soft selection, plus a small residual of light. All of these are low-resolution
 fields, so the pixels can be gathered at the video's own resolution (`render`).
 """
 
@@ -19,6 +19,7 @@ from avdub.models.placed import on_its_device
 from avdub.timeline import STEP_RATE
 
 LIPS, JAW = 57, 17  # points of a lip shape: 20 outer, 20 inner, 17 jaw
+LIGHT = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Target(NamedTuple):
 
 class Mouth(NamedTuple):
     """Flow (B, K, 2, S, S) in [-1, 1] sampling coordinates, weights (B, K, S, S) that add up to 1,
-    residual (B, 3, S, S); `image` (B, 3, S, S) is what they make at the model's own size."""
+    residual light (B, 1, S, S); `image` (B, 3, S, S) is what they make at the model's own size."""
 
     flow: Tensor
     weights: Tensor
@@ -147,6 +148,8 @@ class LatentsToFace(nn.Module):
         self.flow = UNet(13, 3, config.flow_channels)
         self.paint = UNet(10, 3, config.paint_channels)
         self.nearness = nn.Parameter(torch.tensor(8.0))
+        self.register_buffer("light", torch.tensor(LIGHT)[:, None, None], persistent=False)
+        self.light: Tensor
 
     def forward(self, target: Target, exemplars: Exemplars) -> Mouth:
         """One new mouth a target frame; see Mouth."""
@@ -157,7 +160,9 @@ class LatentsToFace(nn.Module):
         flow, weights = self._fields(target, hidden, drawn, exemplars)
         blend = mixed(_gathered(exemplars.images, flow), weights)  # (B, 3, S, S)
         paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
-        residual = 0.25 * torch.tanh(self.paint(paint_input).float())
+        colours = 0.25 * torch.tanh(self.paint(paint_input).float())
+        # the colours of few people are wrong on others: all that may be added is light
+        residual = (colours * self.light).sum(1, keepdim=True)  # (B, 1, S, S)
         inside = target.mask * (blend + residual)
         return Mouth(flow, weights, residual, hidden + inside)
 
@@ -232,7 +237,8 @@ def render(
     kept = torch.zeros_like(share).scatter_(1, kept, 1.0)
     weights = mouth.weights * kept[..., None, None]
     weights = weights / weights.sum(1, keepdim=True).clamp(min=1e-6)
-    made = stretched(mouth.residual, size, part)
+    light = stretched(mouth.residual, size, part)  # (B, 1, h, w)
+    made = light.expand(-1, exemplars.shape[2], -1, -1)
     for k in range(share.shape[1]):
         users = kept[:, k].nonzero()[:, 0]
         if len(users):

@@ -37,6 +37,7 @@ from avdub.timeline import STEP_RATE, Span
 
 Image = NDArray[np.uint8]
 K = 6  # exemplars a track
+GATHERED = 1.5  # pixels gathered a side over the video's own: resampling twice at 1 would blur
 LARGEST = 768  # pixels a side gathered at most; beyond this the patch is enlarged
 REST_SHARE = 0.2  # of the frames with the least opening make the rest shape
 FADE_S = 0.08  # the patch fades in and out at the ends of a run of painted frames
@@ -97,7 +98,7 @@ def meet_actor(info: MediaInfo, track: FaceTrack, template: Floats, size: int) -
     start = track.frames.start
     pictures = read_frames(info, [start + int(i) for i in chosen])
     side = max(placements[int(i)].side_px for i in chosen)
-    native_size = int(np.clip(round(side), size, LARGEST))
+    native_size = int(np.clip(round(GATHERED * side), size, LARGEST))
     images = [pictures[start + int(i)] for i in chosen]
     squares = [placements[int(i)] for i in chosen]
     exemplar_shapes = _points(track.landmarks[chosen][:, SHAPE_POINTS], squares)

@@ -17,6 +17,8 @@ from avdub.media.probe import MediaInfo, probe
 from avdub.media.video import Frame, FrameReader
 from avdub.pipeline.animate import (
     BATCH,
+    GATHERED,
+    LARGEST,
     Actor,
     Animator,
     Drive,
@@ -111,10 +113,10 @@ def test_exemplars_have_the_usual_pose() -> None:
     assert (yaws[choose_exemplars(gaps, yaws, np.arange(60))] == 10).all()
 
 
-def test_an_actor_is_met_at_the_videos_own_resolution(actor: Actor, track: FaceTrack) -> None:
+def test_an_actor_is_met_finer_than_the_video(actor: Actor, track: FaceTrack) -> None:
     assert actor.images.shape == (K, 3, SIZE, SIZE)
     side = max(actor.placement(n).side_px for n in actor.chosen)
-    assert abs(actor.size - side) <= 1
+    assert actor.size == min(round(GATHERED * side), LARGEST)
     assert actor.shapes.shape == (K, 57, 2)
     assert ((actor.shapes[:, :40] > 0) & (actor.shapes[:, :40] < 1)).all()
     assert len(actor.placements) == len(track.frames)

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from avdub.errors import InputError, WeightsError
 from avdub.evaluation import painting
@@ -50,11 +51,17 @@ def test_every_measure_of_a_face_is_known_but_identity(report: PictureReport) ->
     assert clip.real_over_surround is not None
 
 
-def test_an_untrained_painter_is_worse_than_the_paste(report: PictureReport) -> None:
-    clip = report.clips[1]
+def test_a_painter_that_paints_too_bright_scores_worse_than_the_paste(
+    face_clip: Path, weights: Path
+) -> None:
+    spoiled = Weights(str(weights))
+    with torch.no_grad():
+        spoiled.latents_to_face.paint.out.bias.fill_(0.5)  # a tenth of full light, everywhere
+    (clip,) = measure_picture([face_clip], spoiled, CHOICE).clips
     assert clip.painted is not None
     assert clip.pasted is not None
-    assert clip.painted.psnr_db < clip.pasted.psnr_db
+    assert clip.painted.psnr_db < clip.pasted.psnr_db - 5
+    assert clip.painted.ssim < clip.pasted.ssim
     assert clip.painted.frechet > clip.pasted.frechet
 
 

@@ -48,6 +48,15 @@ def latents_to_face(
             help="Let the model folder's sync expert judge the lips too (stages 1 and 2).",
         ),
     ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start",
+            show_default=False,
+            help="Model whose painter stage paint goes on from: base, or a folder. Default: a new "
+            "one.",
+        ),
+    ] = None,
     steps: Steps = 1500,
     batch: Batch = 12,
     lr: Rate = 1e-3,
@@ -74,10 +83,11 @@ def latents_to_face(
     out = out or family_folder()
     kind = _held_latents(pack, latents)
     file, template = out / "latents_to_face.safetensors", load_template(train_prepare.faces_of(out))
-    config = TrainConfig(steps, batch, lr, warmup=50, seed=seed, bf16=stage == "paint")
+    config = TrainConfig(steps, batch, lr, warmup=50, seed=seed, bf16=False)
     if stage == "paint":
-        recipe = face.PaintRecipe(config, LatentsToFaceConfig(latents=kind.width))
-        model = face.train_painter(pack, template, run, recipe)
+        begun = _painter(start) if start else None
+        sizes = begun.config if begun else LatentsToFaceConfig(latents=kind.width)
+        model = face.train_painter(pack, template, run, face.PaintRecipe(config, sizes), begun)
     else:
         model = _face_to_teach(file, kind, stage, seed)
         recipe_of_lips = face.LipRecipe(config, face.STAGES[stage])
@@ -123,6 +133,16 @@ def _held_latents(packs: list[Path], latents: Encoder) -> "LatentsKind":
             f"give --latents {kind.name}, or prepare the packs with --latents {latents}",
         )
     return kind
+
+
+def _painter(name: str) -> "LatentsToFace":
+    """The face model of a family or folder. Raises WeightsError."""
+    from avdub.checkpoint import base_folder, load_module
+    from avdub.home import find_model
+    from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
+
+    folder = find_model(name) or base_folder()
+    return load_module(folder / "latents_to_face.safetensors", LatentsToFace, LatentsToFaceConfig)
 
 
 def _face_to_teach(file: Path, kind: "LatentsKind", stage: str, seed: int) -> "LatentsToFace":

@@ -67,12 +67,19 @@ class LipSource(NamedTuple):
 
 
 def train_painter(
-    packs: Sequence[Path], template: Floats, folder: Path, recipe: PaintRecipe
+    packs: Sequence[Path],
+    template: Floats,
+    folder: Path,
+    recipe: PaintRecipe,
+    start: LatentsToFace | None = None,
 ) -> LatentsToFace:
-    """Stage 0: paint real frames from their real lip shapes."""
+    """Stage 0: paint real frames from their real lip shapes; `start` goes on from a painter, and
+    keeps its lip head."""
     clips = Clips(packs, template)
     with seeded(recipe.train.seed):
         model = LatentsToFace(recipe.model)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     model.lips.requires_grad_(False)
     run = Run(model, recipe.train, folder, dict(recipe.weights))
 

@@ -42,6 +42,7 @@ from avdub.training.speech_data import (
 
 CRITIC_FROM = 50  # steps in which the critic learns before the synthesizer hears of it
 CRITIC_RATE = 5e-4
+CRITIC_EVERY = 2  # steps: its own learning costs as much as all of the synthesizer's
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ def train_latents_to_speech(
             vec = _predicted(text_model, data, cuts, n, generator)
         found, made, real = losses(trainee, vec, cuts, data, generator)
         if rival is not None:
-            rival.improve(real, made)
+            if run.done % CRITIC_EVERY == 0:
+                rival.improve(real, made)
             if run.done >= CRITIC_FROM:
                 found["unreal"], found["apart"] = rival.judge(real, made)
         return found

@@ -1,5 +1,6 @@
 """Batches for the recipes that work on latents: cuts, whole utterances and voice samples."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,10 @@ def open_utterances(
     by_speaker: dict[str, list[int]] = {}
     for i, (_, e) in enumerate(items):
         by_speaker.setdefault(e.speaker, []).append(i)
-    # a voice's total weight grows with the square root of how much of it there is
-    chances = torch.tensor([len(by_speaker[e.speaker]) ** -0.5 for _, e in items])
+    # a pack's total weight grows with the square root of how much of it there is: hundreds of
+    # speakers with a few sentences each must not drown the voices that get a name
+    sizes = Counter(p.folder for p, _ in items)
+    chances = torch.tensor([sizes[p.folder] ** -0.5 for p, _ in items])
     return Utterances(items, {s: tuple(i) for s, i in by_speaker.items()}, chances)
 
 

@@ -7,6 +7,7 @@ import typer
 
 from avdub.cli import options as opt
 from avdub.cli.dub import working
+from avdub.cli.evaluate_ablation import ablation_command
 from avdub.cli.evaluate_lips import lips_command, sync_command
 from avdub.cli.evaluate_speech import speech_command
 from avdub.cli.evaluate_tables import show_dub, show_speed
@@ -34,6 +35,7 @@ Long = Annotated[
 app.command("speech")(speech_command)
 app.command("lips")(lips_command)
 app.command("sync")(sync_command)
+app.command("ablation")(ablation_command)
 
 
 @app.command("dub")

@@ -71,16 +71,13 @@ def latents_to_face(
     from avdub.errors import InputError
     from avdub.faces.lips import load_template
     from avdub.models.latents_to_face import LatentsToFaceConfig
-    from avdub.registry.store import family_folder
     from avdub.training import latents_to_face as face
     from avdub.training.loop import TrainConfig
 
     log_to_stderr()
     if stage not in ("paint", *face.STAGES):
         raise InputError(f"there is no stage {stage!r}", "use paint, 1 or 2")
-    if out is None and latents is not Encoder.mms:
-        raise typer.BadParameter(f"{latents} latents need the model folder", param_hint="--out")
-    out = out or family_folder()
+    out = out or _family_of(latents)
     kind = _held_latents(pack, latents)
     file, template = out / "latents_to_face.safetensors", load_template(train_prepare.faces_of(out))
     config = TrainConfig(steps, batch, lr, warmup=50, seed=seed, bf16=False)
@@ -119,6 +116,15 @@ def sync(
     recipe = Recipe(config, SyncExpertConfig(latents=kind.width))
     model = train_sync(pack, load_template(train_prepare.faces_of(out)), run, recipe)
     save_module(out / "sync.safetensors", model, model.config)
+
+
+def _family_of(latents: Encoder) -> Path:
+    """The folder of the family whose latents these are, where that is not the shipped one."""
+    from avdub.registry.store import family_folder
+
+    if latents is not Encoder.mms:
+        raise typer.BadParameter(f"{latents} latents need the model folder", param_hint="--out")
+    return family_folder()
 
 
 def _held_latents(packs: list[Path], latents: Encoder) -> "LatentsKind":

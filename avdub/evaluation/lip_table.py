@@ -3,6 +3,7 @@ and under every set-up asked for.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ from avdub.evaluation.mouths import (
 from avdub.evaluation.setups import Drive, Driver, Setup, Source, Subject
 from avdub.evaluation.spoken import check_text_source
 from avdub.evaluation.subjects import Spans, Stage, speech_spans
+from avdub.models.latents_to_face import LatentsToFace
 from avdub.models.sync import SyncExpert
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
@@ -120,41 +122,57 @@ def measure_lips(
     _ = weights.speech_to_latents, weights.latents_to_face  # missing weights show before any work
     if Source.TEXT in options.sources:
         check_text_source(weights)
-    stage = Stage(weights, options.backend, options.times)
-    if Source.TEXT in options.sources:
-        stage.check_times(videos)
-    subjects: dict[str, Subject] = {}
-    problems: dict[str, str] = {}
-    for path in progress(videos, "lips", len(videos)):
-        try:
-            subjects[str(path)] = stage.read(path)
-        except InputError as error:
-            problems[str(path)] = error.message
-    if not subjects:
-        why = next(iter(problems.values()), "there is no video")
-        raise InputError(f"no lips could be measured: {why}", "give videos of a person who speaks")
-    expert, notes = _expert(weights)
-    judge = _Judge(weights, expert, tuple(subjects.values()))
+    subjects, problems, notes = read_subjects(videos, weights, options, progress)
+    expert, missing = find_expert(weights)
+    judge = Judge(weights, expert, Driver(subjects, weights))
     scores = [
-        _score(source, setup, videos, judge, problems)
+        score_of(source, setup, videos, judge, problems)
         for source in options.sources
         for setup in options.setups
     ]
     if not any(clip.frames for score in scores for clip in score.clips):
         why = next(clip.problem for score in scores for clip in score.clips)
         raise InputError(f"no lips could be measured: {why}", "see --help for what a clip needs")
-    return LipTable(tuple(scores), judge.real(), (*stage.notes, *notes))
+    return LipTable(tuple(scores), judge.real(), (*notes, *missing))
 
 
-class _Judge:
+def read_subjects(
+    videos: Sequence[Path], weights: Weights, options: LipOptions, progress: Progress = silent
+) -> tuple[tuple[Subject, ...], dict[str, str], tuple[str, ...]]:
+    """The videos that can be read, why others cannot, and notes on what cannot be measured.
+
+    Raises InputError where none can be, or where nothing tells when their words are said and the
+    options need it.
+    """
+    stage = Stage(weights, options.backend, options.times)
+    if set(options.sources) - {Source.SOUND}:
+        stage.check_times(videos)
+    subjects: list[Subject] = []
+    problems: dict[str, str] = {}
+    for path in progress(videos, "lips", len(videos)):
+        try:
+            subjects.append(stage.read(path))
+        except InputError as error:
+            problems[str(path)] = error.message
+    if not subjects:
+        why = next(iter(problems.values()), "there is no video")
+        raise InputError(f"no lips could be measured: {why}", "give videos of a person who speaks")
+    return tuple(subjects), problems, stage.notes
+
+
+class Judge:
     """Compares what drives each subject with its real mouth."""
 
-    def __init__(
-        self, weights: Weights, expert: SyncExpert | None, subjects: Sequence[Subject]
-    ) -> None:
-        self.weights, self.expert, self.subjects = weights, expert, subjects
-        self.driver = Driver(subjects, weights)
-        self.spans: list[Spans] = [speech_spans(s.clip.wav, weights) for s in subjects]
+    def __init__(self, weights: Weights, expert: SyncExpert | None, driver: Driver) -> None:
+        self.weights, self.expert, self.driver = weights, expert, driver
+        self.subjects = driver.subjects
+        self.spans: list[Spans] = [speech_spans(s.clip.wav, weights) for s in self.subjects]
+
+    def with_face(self, model: LatentsToFace) -> "Judge":
+        """The same judge of what another face model makes of the same latents."""
+        other = copy(self)
+        other.weights = self.weights.with_face(model)
+        return other
 
     def real(self) -> Agreement | None:
         """What the expert says of the real lips in time."""
@@ -205,13 +223,14 @@ class _Judge:
         return agreement(self.expert, drive.heard, predicted_steps(drive.vec, self.weights))
 
 
-def _score(
+def score_of(
     source: Source,
     setup: Setup,
     videos: Sequence[Path],
-    judge: _Judge,
+    judge: Judge,
     problems: dict[str, str],
 ) -> LipScore:
+    """All videos under one set-up; `problems` are those of videos that are no subjects."""
     order = iter(range(len(judge.subjects)))
     clips = tuple(
         ClipLips(path.name, problem=problems[str(path)])
@@ -238,7 +257,7 @@ def _score(
     )
 
 
-def _expert(weights: Weights) -> tuple[SyncExpert | None, tuple[str, ...]]:
+def find_expert(weights: Weights) -> tuple[SyncExpert | None, tuple[str, ...]]:
     """The family's sync expert, or why there is none."""
     try:
         return weights.sync, ()

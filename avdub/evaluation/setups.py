@@ -15,16 +15,19 @@ from torch import Tensor
 from avdub.errors import InputError
 from avdub.evaluation.aligner import Word
 from avdub.evaluation.mouths import Clip
-from avdub.evaluation.spoken import said_latents, unsaid_latents
+from avdub.evaluation.spoken import resounded, said_latents, unsaid_latents
+from avdub.latents import Latents
 from avdub.pipeline.weights import Weights
 from avdub.timeline import SAMPLES_PER_STEP
 
 
 class Source(StrEnum):
-    """How latents are made: heard by SpeechToLatents, or said by TextToLatents from the words."""
+    """How latents are made: heard by SpeechToLatents in the clip's sound, said by TextToLatents
+    from its words, or by way of sound: heard in the speech that is made of the said ones."""
 
     SOUND = "sound"
     TEXT = "text"
+    CASCADE = "cascade"
 
 
 class Setup(StrEnum):
@@ -61,14 +64,23 @@ class Drive:
 class Driver:
     """Makes the latents of every subject under every set-up; each is made once.
 
-    Text is said in the model's first voice, as in training stage 2.
+    Text is said in the model's first voice, as in training stage 2. Lips are shown with the clips'
+    own sound, or without `own_sound` with the speech that is made of their words.
     """
 
-    def __init__(self, subjects: Sequence[Subject], weights: Weights, seed: int = 0) -> None:
+    def __init__(
+        self,
+        subjects: Sequence[Subject],
+        weights: Weights,
+        seed: int = 0,
+        own_sound: bool = True,
+    ) -> None:
         self.subjects = tuple(subjects)
         self.weights = weights
         self.seed = seed
-        self._said: dict[int, Tensor] = {}
+        self.own_sound = own_sound
+        self._said: dict[int, Latents] = {}
+        self._resounded: dict[int, Tensor] = {}
 
     def drive(self, n: int, source: Source, setup: Setup) -> Drive:
         """For the n-th subject. Raises InputError where its words, or those of the clip that
@@ -77,17 +89,17 @@ class Driver:
         if setup is Setup.SILENT:
             return Drive(self._silence(n_steps, source), None)
         if setup is Setup.MATCHED:
-            return Drive(self._latents(n, source), self.subjects[n].clip.vec)
+            return Drive(self._latents(n, source), self._heard(n, source))
         other = self._other(n, source)
-        vec, heard = self._latents(other, source), self.subjects[other].clip.vec
+        vec, heard = self._latents(other, source), self._heard(other, source)
         if other == n:  # one clip alone is driven by another part of itself
             vec, heard = vec.roll(n_steps // 2, 0), heard.roll(n_steps // 2, 0)
         return Drive(fill(vec, n_steps), fill(heard, n_steps))
 
     @cached_property
-    def style(self) -> Tensor:
+    def styles(self) -> dict[str, Tensor]:
         """Of the voice that says the text; only a family with named voices has one."""
-        return self.weights.voice(self.weights.default_voice)["text"]
+        return self.weights.voice(self.weights.default_voice)
 
     def _other(self, n: int, source: Source) -> int:
         """A clip to mismatch the n-th with: half the list away, as neighbours by name often say
@@ -98,20 +110,35 @@ class Driver:
         return next(fit, n)
 
     def _latents(self, n: int, source: Source) -> Tensor:
-        subject = self.subjects[n]
         if source is Source.SOUND:
-            return subject.clip.vec
+            return self.subjects[n].clip.vec
+        said = self._say(n)
+        return self._resound(n) if source is Source.CASCADE else said.vec
+
+    def _heard(self, n: int, source: Source) -> Tensor:
+        own = self.own_sound or source is Source.SOUND
+        return self.subjects[n].clip.vec if own else self._resound(n)
+
+    def _say(self, n: int) -> Latents:
         if n not in self._said:
+            subject = self.subjects[n]
             if not subject.words:
                 raise InputError(subject.wordless, "write its words beside the video")
             self._said[n] = said_latents(
-                subject.words, subject.clip.vec, self.weights, self.style, self.seed
+                subject.words, subject.clip.vec, self.weights, self.styles["text"], self.seed
             )
         return self._said[n]
 
+    def _resound(self, n: int) -> Tensor:
+        if n not in self._resounded:
+            self._resounded[n] = resounded(
+                self._say(n), self.weights, self.styles["speech"], self.seed + n
+            )
+        return self._resounded[n]
+
     def _silence(self, n_steps: int, source: Source) -> Tensor:
-        if source is Source.TEXT:
-            return unsaid_latents(n_steps, self.weights, self.style, self.seed)
+        if source is not Source.SOUND:
+            return unsaid_latents(n_steps, self.weights, self.styles["text"], self.seed)
         nothing = torch.zeros(n_steps * SAMPLES_PER_STEP)
         return self.weights.speech_to_latents.listen(nothing)
 

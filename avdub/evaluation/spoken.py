@@ -13,8 +13,10 @@ from torch import Tensor
 
 from avdub.errors import InputError, WeightsError
 from avdub.evaluation.aligner import Word
+from avdub.latents import Latents
 from avdub.models.align import align
 from avdub.pipeline.encode import LONGEST_CHUNK
+from avdub.pipeline.speak import hear, speak
 from avdub.pipeline.weights import Weights
 from avdub.text import FrontEnd
 from avdub.timeline import STEP_RATE
@@ -34,8 +36,9 @@ def check_text_source(weights: Weights) -> None:
 
 def said_latents(
     words: Sequence[Word], vec: Tensor, weights: Weights, style: Tensor, seed: int = 0
-) -> Tensor:
-    """`words` said in `style` at the timing of a clip: its own latents `vec` (T, D) → (T, D).
+) -> Latents:
+    """`words` said in `style` at the timing of a clip, whose own latents are `vec` (T, D) → T
+    steps.
 
     Raises InputError where there are too many words for their time.
     """
@@ -51,9 +54,15 @@ def said_latents(
             )
         tokens = torch.tensor(front.ids(symbols))
         durations = align(model, tokens, vec[at:end], style, allowed)
-        parts.append(model.predict(tokens, durations, style, model.config.noise, seed + n).vec)
+        parts.append(model.predict(tokens, durations, style, model.config.noise, seed + n))
         at = end
-    return torch.cat(parts)
+    return Latents(torch.cat([part.vec for part in parts]), torch.cat([part.f0 for part in parts]))
+
+
+def resounded(latents: Latents, weights: Weights, style: Tensor, seed: int = 0) -> Tensor:
+    """The long way round: what is heard in the speech made of latents → (T, D)."""
+    speech = speak(weights.latents_to_speech, latents, style, seed)
+    return hear(weights.speech_to_latents, speech).vec
 
 
 def unsaid_latents(n_steps: int, weights: Weights, style: Tensor, seed: int = 0) -> Tensor:

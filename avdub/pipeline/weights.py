@@ -5,6 +5,7 @@ models. A mouth whose latents are not those of the speech is reached over a brid
 SpeechToLatents hears the new speech.
 """
 
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +94,12 @@ class Weights:
         if self.is_bridged:
             return self._shipped.sync
         return load_module(self._file("sync"), SyncExpert, SyncExpertConfig).to(self.device)
+
+    def with_face(self, model: LatentsToFace) -> "Weights":
+        """The same models with another face model; what is loaded is shared."""
+        other = copy(self)
+        other.__dict__["latents_to_face"] = model  # where cached_property keeps it
+        return other
 
     def speech_sr(self, rate: int) -> SpeechSR | None:
         """The network that brings speech to a programme at `rate`; None where nothing is gained."""

@@ -10,6 +10,7 @@ from avdub.errors import InputError
 from avdub.evaluation import setups
 from avdub.evaluation.aligner import Word
 from avdub.evaluation.setups import Driver, Setup, Source, Subject, fill
+from avdub.latents import Latents
 
 WORDS = (Word("now", 0.1, 0.3),)
 HEARD_SILENCE = 7.0
@@ -26,19 +27,26 @@ def listen(wav: torch.Tensor) -> torch.Tensor:
     return torch.full((len(wav) // 320, 2), HEARD_SILENCE)
 
 
+def say(words: Any, vec: torch.Tensor, *rest: Any) -> Latents:
+    return Latents(vec + 100, torch.zeros(4 * len(vec)))
+
+
 @pytest.fixture
 def drive(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Latents of text are those of the sound plus 100."""
+    """Latents of text are those of the sound plus 100, heard in its speech plus 1,100."""
     weights: Any = SimpleNamespace(
         speech_to_latents=SimpleNamespace(listen=listen),
         default_voice="heart",
-        voice=lambda name: {"text": torch.zeros(1)},
+        voice=lambda name: {"text": torch.zeros(1), "speech": torch.zeros(1)},
     )
-    monkeypatch.setattr(setups, "said_latents", lambda words, vec, *rest: vec + 100)
+    monkeypatch.setattr(setups, "said_latents", say)
+    monkeypatch.setattr(setups, "resounded", lambda said, *rest: said.vec + 1000)
     monkeypatch.setattr(setups, "unsaid_latents", lambda n, *rest: torch.full((n, 2), -1.0))
 
-    def asked(subjects: list[Subject], n: int, source: Source, setup: Setup) -> Any:
-        return Driver(subjects, weights).drive(n, source, setup)
+    def asked(
+        subjects: list[Subject], n: int, source: Source, setup: Setup, own_sound: bool = True
+    ) -> Any:
+        return Driver(subjects, weights, own_sound=own_sound).drive(n, source, setup)
 
     return asked
 
@@ -53,6 +61,19 @@ def test_lips_from_text_are_shown_with_the_real_sound(drive: Any) -> None:
     assert (found.vec[0, 0], found.heard[0, 0]) == (101, 1)
 
 
+def test_a_cascade_hears_the_speech_made_of_the_words(drive: Any) -> None:
+    found = drive([subject(1, 10)], 0, Source.CASCADE, Setup.MATCHED)
+    assert (found.vec[0, 0], found.heard[0, 0]) == (1101, 1)
+
+
+@pytest.mark.parametrize("source", [Source.TEXT, Source.CASCADE])
+def test_without_their_own_sound_lips_are_shown_with_the_made_speech(
+    drive: Any, source: Source
+) -> None:
+    found = drive([subject(1, 10)], 0, source, Setup.MATCHED, False)
+    assert found.heard[0, 0] == 1101
+
+
 @pytest.mark.parametrize("source", list(Source))
 def test_a_mismatched_clip_is_driven_by_another_for_its_own_time(
     drive: Any, source: Source
@@ -61,7 +82,7 @@ def test_a_mismatched_clip_is_driven_by_another_for_its_own_time(
     found = drive(subjects, 1, source, Setup.MISMATCHED)
     assert found.vec.shape == found.heard.shape == (4, 2)
     assert found.heard[0, 0] == 4
-    assert found.vec[0, 0] == (4 if source is Source.SOUND else 104)
+    assert found.vec[0, 0] == {"sound": 4, "text": 104, "cascade": 1104}[source]
 
 
 def test_a_clip_alone_is_mismatched_with_another_part_of_itself(drive: Any) -> None:

@@ -8,7 +8,7 @@ import torch
 from avdub.errors import InputError
 from avdub.evaluation import spoken
 from avdub.evaluation.aligner import Word
-from avdub.evaluation.spoken import said_latents, unsaid_latents
+from avdub.evaluation.spoken import resounded, said_latents, unsaid_latents
 from avdub.pipeline.weights import Weights
 from avdub.text import OFFICIAL, FrontEnd
 
@@ -29,13 +29,12 @@ def own(n_steps: int) -> torch.Tensor:
 
 
 def test_words_take_exactly_the_clips_time(models: Weights) -> None:
-    vec = said_latents(WORDS, own(150), models, style(models))
-    assert vec.shape == (150, 16)
+    assert said_latents(WORDS, own(150), models, style(models)).vec.shape == (150, 16)
 
 
 def test_the_same_seed_says_the_same(models: Weights) -> None:
     first, again, other = (
-        said_latents(WORDS, own(150), models, style(models), seed) for seed in (1, 1, 2)
+        said_latents(WORDS, own(150), models, style(models), seed).vec for seed in (1, 1, 2)
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -68,6 +67,13 @@ def test_words_without_time_for_them_are_an_input_error(models: Weights) -> None
 
 def test_nothing_said_takes_its_time_too(models: Weights) -> None:
     assert unsaid_latents(75, models, style(models)).shape == (75, 16)
+
+
+def test_the_long_way_round_takes_the_same_time_and_hears_something_else(models: Weights) -> None:
+    said = said_latents(WORDS, own(150), models, style(models))
+    vec = resounded(said, models, models.voice("heart")["speech"])
+    assert vec.shape == said.vec.shape
+    assert not torch.allclose(vec, said.vec, atol=0.1)
 
 
 def letters(text: str, language: str) -> str:

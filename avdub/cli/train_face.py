@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from avdub.training.pack_latents import LatentsKind
 
 
+Painter = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        show_default=False,
+        help="Model whose painter stage paint goes on from: base, or a folder. Default: a new one.",
+    ),
+]
+
+
 def latents_to_face(
     *,
     pack: Packs,
@@ -48,15 +58,7 @@ def latents_to_face(
             help="Let the model folder's sync expert judge the lips too (stages 1 and 2).",
         ),
     ] = False,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--start",
-            show_default=False,
-            help="Model whose painter stage paint goes on from: base, or a folder. Default: a new "
-            "one.",
-        ),
-    ] = None,
+    start: Painter = None,
     steps: Steps = 1500,
     batch: Batch = 12,
     lr: Rate = 1e-3,

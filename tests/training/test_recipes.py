@@ -134,6 +134,24 @@ def test_the_painter_takes_two_steps_without_the_lip_head(
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+def test_a_painter_goes_on_from_another_and_keeps_its_lip_head(
+    faces: Path, template: Floats, tmp_path: Path
+) -> None:
+    start = make_latents_to_face()
+    slow = replace(PAINT, train=replace(CONFIG, learning_rate=1e-9, weight_decay=0.0))
+    model = face.train_painter([faces], template, tmp_path / "run", slow, start)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, start.state_dict()[name], atol=1e-6, rtol=0)
+
+
+def test_many_short_utterances_do_not_drown_a_small_pack(tmp_path: Path) -> None:
+    packs = [make_speech_pack(tmp_path / name, n) for name, n in (("few", 4), ("many", 16))]
+    data = open_utterances(packs, False, False)
+    picked = data.pick(3000, torch.Generator().manual_seed(0))
+    share = sum(p.folder.name == "few" for p, _ in picked) / 3000
+    assert share == pytest.approx(1 / 3, abs=0.03)  # the root of 4 to that of 16
+
+
 def test_the_lip_head_takes_two_steps_without_the_painter(
     faces: Path, template: Floats, tmp_path: Path
 ) -> None:

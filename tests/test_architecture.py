@@ -40,6 +40,7 @@ DOORS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "moviepy": {"report/preview.py"},
+    "matplotlib": {"evaluation/report/plots.py"},
     "hibari": {"text/base.py", "training/teacher.py", "training/sentences.py"},  # its word list
     "phonemizer": {"text/espeak.py"},
     "espeak_english": {"text/espeak.py"},

@@ -9,12 +9,23 @@ from avdub.cli import options as opt
 from avdub.cli.dub import working
 from avdub.cli.evaluate_ablation import ablation_command
 from avdub.cli.evaluate_lips import lips_command, sync_command
+from avdub.cli.evaluate_report import (
+    EvalGroup,
+    Report,
+    check_wanted,
+    origin,
+    write_wanted,
+)
 from avdub.cli.evaluate_speech import speech_command
 from avdub.cli.evaluate_tables import show_dub, show_speed
 from avdub.cli.screen import Screen
 from avdub.pipeline.options import DubOptions
 
-app = typer.Typer(no_args_is_help=True, help="Measure speech, lips, sync, finished dubs and speed.")
+app = typer.Typer(
+    cls=EvalGroup,
+    no_args_is_help=True,
+    help="Measure speech, lips, sync, finished dubs and speed.",
+)
 D = opt.DEFAULTS
 
 Original = Annotated[Path, typer.Argument(metavar="ORIGINAL", help="The video before the dub.")]
@@ -52,6 +63,8 @@ def dub_command(
     min_rate: opt.MinRate = D.min_rate,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    report: Report = None,
+    force: opt.Force = False,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -70,7 +83,10 @@ def dub_command(
         min_rate=min_rate,
         model=model,
     )
+    from avdub.evaluation.report.dub import NAMES, dub_report
+
     screen = Screen.of(ctx)
+    check_wanted(report, NAMES, force)
     with working(screen, progress) as shown:
         from avdub.evaluation.dub import Files, measure_dub
 
@@ -79,6 +95,11 @@ def dub_command(
         screen.print_json(score.as_json())
     else:
         show_dub(screen, score)
+    if report is not None:
+        from avdub.pipeline.weights import Weights
+
+        document = dub_report(score, origin(ctx, Weights(model)), options.face_backend)
+        write_wanted(screen, report, document, as_json)
 
 
 @app.command("speed")
@@ -90,12 +111,17 @@ def speed_command(
     voice: opt.Voice = D.voice,
     model: opt.Model = D.model,
     long: Long = None,
+    report: Report = None,
+    force: opt.Force = False,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
     no_color: opt.NoColor = False,
 ) -> None:
     """Cold runs of dub, plan, preview and speak: wall time and peak memory of each process."""
+    from avdub.evaluation.report.speed import speed_report
+
+    check_wanted(report, (), force)
     words = ["--model", model, *(["--voice", voice] if voice else [])]
     screen = Screen.of(ctx)
     with working(screen, progress) as shown:
@@ -106,3 +132,7 @@ def speed_command(
         screen.print_json(bench.as_json())
     else:
         show_speed(screen, bench)
+    if report is not None:
+        from avdub.pipeline.weights import Weights
+
+        write_wanted(screen, report, speed_report(bench, origin(ctx, Weights(model))), as_json)

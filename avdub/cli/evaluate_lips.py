@@ -9,6 +9,7 @@ import typer
 from avdub.cli import options as opt
 from avdub.cli.dub import working
 from avdub.cli.evaluate_lips_tables import show_lips, show_sync, show_syncnet
+from avdub.cli.evaluate_report import Report, check_wanted, origin, write_wanted
 from avdub.cli.screen import Screen
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def lips_command(
     limit: Limit = None,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    report: Report = None,
+    force: opt.Force = False,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -103,18 +106,25 @@ def lips_command(
 
     Closure at /p b m/ needs pocketsphinx and a transcript.
     """
+    from avdub.evaluation.report.lips import NAMES, lip_report
+
     screen = Screen.of(ctx)
+    check_wanted(report, NAMES, force)
     with working(screen, progress) as shown:
         from avdub.evaluation.lip_table import measure_lips
         from avdub.pipeline.weights import Weights
 
         options = _options(source, setup or [LipSetup.matched], words, face_backend)
         chosen = find_videos(videos, held_out)[:limit]
-        table = measure_lips(chosen, Weights(model), options, shown)
+        weights = Weights(model)
+        table = measure_lips(chosen, weights, options, shown)
     if as_json:
         screen.print_json(table.as_json())
     else:
         show_lips(screen, table)
+    if report is not None:
+        document = lip_report(table, origin(ctx, weights), face_backend.value)
+        write_wanted(screen, report, document, as_json)
 
 
 def sync_command(
@@ -126,6 +136,8 @@ def sync_command(
     limit: Limit = None,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    report: Report = None,
+    force: opt.Force = False,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -136,14 +148,18 @@ def sync_command(
     Windows of 2 s, their sound moved by up to 240 ms either way. With --syncnet: the literature's
     LSE-D and LSE-C.
     """
+    from avdub.evaluation.report.sync import NAMES
+
     screen = Screen.of(ctx)
+    check_wanted(report, NAMES, force)
     with working(screen, progress) as shown:
         from avdub.evaluation.sync import SyncScore, measure_sync
         from avdub.evaluation.syncnet import SyncNetScore, measure_syncnet
         from avdub.pipeline.weights import Weights
 
         chosen = find_videos(videos, held_out)[:limit]
-        args = (Weights(model), face_backend.value, shown)
+        weights = Weights(model)
+        args = (weights, face_backend.value, shown)
         score: SyncScore | SyncNetScore
         if syncnet is None:
             score = measure_sync(chosen, *args)
@@ -155,6 +171,15 @@ def sync_command(
         show_syncnet(screen, score)
     else:
         show_sync(screen, score)
+    if report is not None:
+        from avdub.evaluation.report import sync as made
+
+        if isinstance(score, SyncNetScore):
+            assert syncnet is not None, "SyncNet's score comes from its file"
+            document = made.syncnet_report(score, origin(ctx, weights), face_backend.value, syncnet)
+        else:
+            document = made.sync_report(score, origin(ctx, weights), face_backend.value)
+        write_wanted(screen, report, document, as_json)
 
 
 def find_videos(paths: list[Path], held_out: bool) -> list[Path]:

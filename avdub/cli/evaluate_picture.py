@@ -10,6 +10,7 @@ from avdub.cli import options as opt
 from avdub.cli.dub import working
 from avdub.cli.evaluate_lips import HeldOut, Limit, Videos, find_videos
 from avdub.cli.evaluate_picture_tables import show_picture
+from avdub.cli.evaluate_report import Report, check_wanted, origin, write_wanted
 from avdub.cli.screen import Screen
 
 D = opt.DEFAULTS
@@ -73,6 +74,8 @@ def picture_command(
     sheets: Sheets = None,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    report: Report = None,
+    force: opt.Force = False,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -82,7 +85,10 @@ def picture_command(
 
     PSNR, SSIM, lip distance, a Fréchet distance, flicker, sharpness, seam and colour.
     """
+    from avdub.evaluation.report.picture import NAMES, picture_report
+
     screen = Screen.of(ctx)
+    check_wanted(report, NAMES, force)
     with working(screen, progress) as shown:
         from avdub.evaluation.painting import measure_picture
         from avdub.evaluation.repaint import PaintChoice
@@ -90,8 +96,12 @@ def picture_command(
 
         chosen = find_videos(videos, held_out)[:limit]
         choice = PaintChoice(lips.value, exemplars.value, every)
-        report = measure_picture(chosen, Weights(model), choice, face_backend.value, sheets, shown)
+        weights = Weights(model)
+        found = measure_picture(chosen, weights, choice, face_backend.value, sheets, shown)
     if as_json:
-        screen.print_json(report.as_json())
+        screen.print_json(found.as_json())
     else:
-        show_picture(screen, report)
+        show_picture(screen, found)
+    if report is not None:
+        document = picture_report(found, origin(ctx, weights), face_backend.value)
+        write_wanted(screen, report, document, as_json)

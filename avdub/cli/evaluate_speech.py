@@ -2,15 +2,20 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from avdub.cli import options as opt
 from avdub.cli.dub import working
+from avdub.cli.evaluate_report import Report, check_wanted, origin, write_wanted
 from avdub.cli.evaluate_speech_tables import show_speech
 from avdub.cli.screen import Screen
 from avdub.pipeline.options import DubOptions
+
+if TYPE_CHECKING:
+    from avdub.evaluation.speech import Cue
+    from avdub.evaluation.speech_score import Figures, VoiceScore
 
 D = opt.DEFAULTS
 
@@ -89,6 +94,8 @@ def speech_command(
     max_rate: opt.MaxRate = D.max_rate,
     seed: opt.Seed = D.seed,
     model: opt.Model = D.model,
+    report: Report = None,
+    force: opt.Force = False,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -98,20 +105,17 @@ def speech_command(
 
     With --reference also how much each voice sounds like the one it is meant to be.
     """
-    if (text is None) == (slots is None):
-        raise typer.BadParameter("give either --text or --slots")
-    if slots is not None and seconds is not None:
-        raise typer.BadParameter("--slots asks for lengths itself; leave out --seconds")
+    from avdub.evaluation.report.speech import NAMES, speech_report
+
+    _check(text, slots, seconds)
     base = DubOptions(language=language, max_rate=max_rate, seed=seed, model=model)
     screen = Screen.of(ctx)
+    check_wanted(report, NAMES, force)
     with working(screen, progress) as shown:
         from avdub.evaluation import judges, similarity, speech
         from avdub.evaluation.speech_score import mean_figures
 
-        if slots is not None:
-            cues, warnings = speech.read_slots(slots, limit)
-        else:
-            cues, warnings = speech.read_lines(text or Path(), limit), []
+        cues, warnings = _cues(text, slots, limit)
         files = similarity.find_references(reference or [])
         if sounds is not None:
             spoken = [speech.recorded_lines(cues, sounds, max_rate)]
@@ -126,8 +130,38 @@ def speech_command(
     for warning in (*warnings, *(f"there is no --reference for {name}" for name in unknown)):
         screen.warn(warning)
     mean = mean_figures(scores)
+    _show(screen, scores, mean, as_json)
+    if report is not None:
+        from avdub.pipeline.weights import Weights
+
+        ours = Weights(model) if sounds is None else None  # recordings come from no model of ours
+        document = speech_report(scores, mean, origin(ctx, ours), whisper)
+        write_wanted(screen, report, document, as_json)
+
+
+def _show(screen: Screen, scores: "list[VoiceScore]", mean: "Figures", as_json: bool) -> None:
+    """Voices and their mean as tables or as one JSON object."""
     if as_json:
         told = [score.as_json() for score in scores]
         screen.print_json({"voices": told, "mean": asdict(mean)})
     else:
         show_speech(screen, scores, mean)
+
+
+def _check(text: Path | None, slots: Path | None, seconds: float | None) -> None:
+    """Raises typer.BadParameter for options that do not go together."""
+    if (text is None) == (slots is None):
+        raise typer.BadParameter("give either --text or --slots")
+    if slots is not None and seconds is not None:
+        raise typer.BadParameter("--slots asks for lengths itself; leave out --seconds")
+
+
+def _cues(
+    text: Path | None, slots: Path | None, limit: int | None
+) -> "tuple[list[Cue], list[str]]":
+    """What is to be said, and warnings."""
+    from avdub.evaluation.speech import read_lines, read_slots
+
+    if slots is not None:
+        return read_slots(slots, limit)
+    return read_lines(text or Path(), limit), []

@@ -21,7 +21,7 @@ from avdub.evaluation.closure import (
     pauses,
 )
 from avdub.evaluation.expert import Agreement, agreement, mean_agreement
-from avdub.evaluation.lips import IN_TIME_MS, LipSync, correlation, lip_sync, mean_sync
+from avdub.evaluation.lips import IN_TIME_MS, LipSync, Openings, correlation, lip_sync, mean_sync
 from avdub.evaluation.mouths import (
     Clip,
     Doubles,
@@ -59,6 +59,7 @@ class ClipLips:
     `sync` is that of the lip opening, `spoken` its correlation where the clip speaks (clips of one
     form share their pauses), `width` and `jaw` correlations at shift 0, `amplitude` the opening's
     deviation over the real one's. None: not measured; where nothing is, `problem` says why.
+    `openings` are the pairs that `sync` correlates.
     """
 
     video: str
@@ -72,6 +73,7 @@ class ClipLips:
     pauses: Pauses | None = None
     expert: Agreement | None = None
     problem: str = ""
+    openings: Openings | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,7 @@ class Judge:
             meets if is_matched else None,
             pauses(self.spans[n], clip.times, *above) if is_matched else None,
             self._agreement(clip, drive),
+            openings=Openings.of(real.opening, predicted.opening, clip.known),
         )
 
     def _agreement(self, clip: Clip, drive: Drive) -> Agreement | None:

@@ -47,6 +47,19 @@ class LipSync:
     sharpness: float | None = None
 
 
+@dataclass(frozen=True)
+class Openings:
+    """Lip openings frame by frame where the face is seen, in inter-ocular distances (N,)."""
+
+    real: tuple[float, ...]
+    made: tuple[float, ...]
+
+    @classmethod
+    def of(cls, real: Doubles, made: Doubles, seen: Mask) -> "Openings":
+        """Of two mouths (N,), rounded to what the mesh can tell."""
+        return cls(*(tuple(np.round(values[seen], 4).tolist()) for values in (real, made)))
+
+
 def lip_sync(
     opening_a: ArrayLike,
     opening_b: ArrayLike,

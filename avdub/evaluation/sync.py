@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from avdub.errors import FaceError, InputError, MediaError
@@ -23,6 +24,9 @@ WINDOW_STEPS, HOP_STEPS = 2 * STEP_RATE, STEP_RATE // 4
 SHIFT_STEPS = 12  # the largest put on: 240 ms, ± 6 frames of 25 frames/s
 MS_PER_STEP = 1000 / STEP_RATE
 
+Doubles = NDArray[np.float64]
+NO_TRIALS: Doubles = np.zeros((3, 0))
+
 
 @dataclass(frozen=True)
 class ClipSync:
@@ -36,13 +40,26 @@ class ClipSync:
 
 
 @dataclass(frozen=True)
+class ShiftSync:
+    """All trials at one shift (positive: sound made late), the share told within a frame of its
+    video, and their median error."""
+
+    shift_ms: float
+    trials: int
+    within_frame: float
+    error_ms: float
+
+
+@dataclass(frozen=True)
 class SyncScore:
-    """All clips; `within_frame` is the share of all trials, `error_ms` their median error."""
+    """All clips; `within_frame` is the share of all trials, `error_ms` their median error;
+    `shifts` has the same by the shift that was put on."""
 
     clips: tuple[ClipSync, ...]
     trials: int
     within_frame: float
     error_ms: float
+    shifts: tuple[ShiftSync, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `--json`."""
@@ -62,30 +79,41 @@ def measure_sync(
     expert = weights.sync
     _ = weights.speech_to_latents
     detector = make_detector(weights.faces, backend, threads=1)
-    clips, errors = [], []
+    clips, told = [], [NO_TRIALS]
     for path in progress(videos, "sync", len(videos)):
-        clip, missed = _clip(path, weights, expert, detector)
+        clip, trials_of_clip = _clip(path, weights, expert, detector)
         clips.append(clip)
-        errors.append(missed)
-    missed_ms = np.concatenate(errors) if errors else np.zeros(0)
+        told.append(trials_of_clip)
+    each = np.concatenate(told, axis=1)
     trials = sum(clip.trials for clip in clips)
     if not trials:
         why = clips[0].problem if clips else "there is no video"
         raise InputError(f"no sync could be measured: {why}", "give videos of a person who speaks")
     share = sum(clip.within_frame * clip.trials for clip in clips) / trials
-    return SyncScore(tuple(clips), trials, share, float(np.median(missed_ms)))
+    return SyncScore(tuple(clips), trials, share, float(np.median(each[1])), _by_shift(each))
+
+
+def _by_shift(each: Doubles) -> tuple[ShiftSync, ...]:
+    """Trials (3, N) grouped by their shift, rising."""
+    found = []
+    for shift in np.unique(each[0]):
+        _, missed, is_found = each[:, each[0] == shift]
+        found.append(
+            ShiftSync(float(shift), len(missed), float(is_found.mean()), float(np.median(missed)))
+        )
+    return tuple(found)
 
 
 def _clip(
     path: Path, weights: Weights, expert: SyncExpert, detector: Detector
-) -> tuple[ClipSync, np.ndarray[Any, np.dtype[np.float64]]]:
-    nothing = np.zeros(0)
+) -> tuple[ClipSync, Doubles]:
+    """One video and its trials (3, N): shift put on in ms, error in ms, whether within a frame."""
     try:
         info = probe(path)
         vec = latents_of(info, weights)
         track = main_face(info, detector)
     except (FaceError, MediaError) as error:
-        return ClipSync(path.name, 0, 0.0, 0.0, error.message), nothing
+        return ClipSync(path.name, 0, 0.0, 0.0, error.message), NO_TRIALS
     times = np.array([float(info.frame_times[n]) for n in track.frames.range()])
     middles = (np.arange(len(vec)) + 0.5) / STEP_RATE
     shapes = lip_shape(track.landmarks, weights.template).reshape(len(times), -1)
@@ -98,12 +126,13 @@ def _clip(
         for wanted, found in _trials(expert, vec, rows, start)
     ]
     if not told:
-        return ClipSync(path.name, 0, 0.0, 0.0, "less than 2 s of one visible face"), nothing
+        return ClipSync(path.name, 0, 0.0, 0.0, "less than 2 s of one visible face"), NO_TRIALS
     wanted, found = np.array(told).T * MS_PER_STEP
     missed = np.abs(found - wanted)
-    frame_ms = 1000 / float(info.rate)
+    is_found = missed <= 1000 / float(info.rate)
     offset = float(np.median(found - wanted))
-    return ClipSync(path.name, len(told), float((missed <= frame_ms).mean()), offset), missed
+    clip = ClipSync(path.name, len(told), float(is_found.mean()), offset)
+    return clip, np.stack([wanted, missed, is_found])
 
 
 def _windows(known: np.ndarray[Any, np.dtype[np.bool_]]) -> Iterator[int]:

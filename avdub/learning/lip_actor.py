@@ -21,7 +21,7 @@ GAINS = np.linspace(LEAST, MOST, 31)
 ALLOWANCE = 1.02  # of the least error; within it the largest gain is taken
 MIN_CORRELATION = 0.2  # below, this mouth does not speak what is heard
 MIN_TRACK_FRAMES = 20  # below, a track is too short to tell whether it speaks
-MIN_LEARNED, MIN_HELD_OUT = 75, 25  # frames
+MIN_LEARNED, MIN_HELD_OUT = 50, 20  # frames
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,13 @@ def test_lips_that_move_half_as_much_have_half_the_amplitude(face_clip: Path) ->
     assert lips_of(face_clip, FakeWeights(0, 0.5)).amplitude == pytest.approx(0.5, abs=0.01)
 
 
+def test_the_pairs_behind_the_correlation_are_those_of_seen_frames(face_clip: Path) -> None:
+    pairs = lips_of(face_clip, FakeWeights(0, 0.5)).openings
+    assert pairs is not None
+    assert len(pairs.real) == len(pairs.made) == N_FRAMES - 3
+    assert np.ptp(pairs.made) == pytest.approx(np.ptp(pairs.real) / 2, abs=0.01)
+
+
 def test_what_does_not_move_has_no_correlation(face_clip: Path) -> None:
     clip = lips_of(face_clip, FakeWeights(0))
     assert clip.sync is not None

@@ -67,6 +67,23 @@ def test_shifts_told_within_a_frame_count(
 
 
 @pytest.mark.usefixtures("_counting")
+def test_each_shift_has_its_own_share(clip: Path) -> None:
+    class NeverLate(FakeExpert):
+        def shift(self, vec: torch.Tensor, lips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            late, sure = super().shift(vec, lips)
+            return late.clamp(max=0), sure
+
+    weights = FakeWeights(0)
+    weights.sync = NeverLate(0)
+    score = measure_sync([clip], weights)  # type: ignore[arg-type]
+    assert [s.shift_ms for s in score.shifts] == [40.0 * n for n in range(-6, 7)]
+    assert {s.shift_ms for s in score.shifts if s.within_frame == 0} == {80, 120, 160, 200, 240}
+    assert {s.within_frame for s in score.shifts if s.shift_ms <= 40} == {1}
+    assert score.shifts[-1].error_ms == pytest.approx(240)
+    assert sum(s.trials for s in score.shifts) == score.trials
+
+
+@pytest.mark.usefixtures("_counting")
 def test_only_windows_in_which_the_face_is_seen_are_tried(clip: Path) -> None:
     score = measure_sync([clip], FakeWeights(0))  # type: ignore[arg-type]
     starts = range(0, 150 - 100 + 1, 12)

@@ -1,0 +1,82 @@
+"""How far this video's own speakers open their mouths: the lip head stretched to them.
+
+On people it never heard the head is right in time and too small. The plan has followed their faces
+and the video has their sound, so a dub can ask both, in a second or two, and nothing is painted to
+find out. `--adapt` does the same, and the painter too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from avdub.faces.track import FaceTrack
+from avdub.learning.lip_actor import LipFit, fit_lips, widen
+from avdub.media.probe import MediaInfo
+from avdub.models.latents_to_face import LatentsToFace
+from avdub.pipeline.report import LipReport
+from avdub.pipeline.watch import spoken, watched
+from avdub.pipeline.weights import Weights
+from avdub.timeline import Span
+
+LISTENED_S = 30.0  # of faces; more would tell little more
+PART_S = 6.0  # of a track at a time, so that they come from all over a long video
+FOREVER = float("inf")
+
+
+def fit_mouth(
+    info: MediaInfo, tracks: Iterable[FaceTrack], weights: Weights
+) -> tuple[LatentsToFace, LipReport]:
+    """The face model with its lip head stretched as far as the faces of `tracks` open when they
+    speak, or as it is, and why."""
+    model = weights.latents_to_face
+    seen = watched(info, parts_of(tracks, float(info.rate)))
+    said = spoken(info, seen, weights, model, FOREVER) if len(seen) else None
+    fit, why_not = fit_lips(said) if said is not None else (None, "nobody is seen and heard")
+    return (widen(model, fit) if fit else model), _report(fit, why_not)
+
+
+def parts_of(tracks: Iterable[FaceTrack], rate: float) -> list[FaceTrack]:
+    """Pieces of tracks, up to LISTENED_S of paintable frames from all over the video, in time
+    order."""
+    length = max(1, round(PART_S * rate))
+    pieces = [piece for track in tracks for piece in _pieces(track, length)]
+    pieces.sort(key=lambda piece: piece.frames.start)
+    wanted = max(1, int(LISTENED_S // PART_S))
+    if len(pieces) > wanted:
+        even = np.linspace(0, len(pieces) - 1, wanted).round().astype(int)
+        pieces = [pieces[n] for n in even]
+    return pieces
+
+
+def _pieces(track: FaceTrack, length: int) -> list[FaceTrack]:
+    """The track cut into pieces of about `length` frames, those with anything to see."""
+    n_frames = len(track.frames)
+    count = -(-n_frames // length)
+    edges = np.linspace(0, n_frames, count + 1).round().astype(int).tolist()
+    found = []
+    for low, high in pairwise(edges):
+        if track.visible[low:high].any():
+            found.append(
+                replace(
+                    track,
+                    frames=Span(track.frames.start + low, track.frames.start + high),
+                    landmarks=track.landmarks[low:high],
+                    box=track.box[low:high],
+                    visible=track.visible[low:high],
+                    reason=track.reason[low:high],
+                )
+            )
+    return found
+
+
+def _report(fit: LipFit | None, why_not: str) -> LipReport:
+    if fit is None:
+        return LipReport(1.0, why_not)
+    return LipReport(
+        round(fit.gain, 2),
+        "",
+        (round(fit.errors[0], 4), round(fit.errors[1], 4)),
+        (round(fit.amplitudes[0], 2), round(fit.amplitudes[1], 2)),
+    )

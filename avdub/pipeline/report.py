@@ -52,6 +52,32 @@ class SegmentReport:
 
 
 @dataclass(frozen=True)
+class LipReport:
+    """How far the lips are opened for this video's speakers over the model's own opening, or in
+    `reason` why that is as the model has it.
+
+    Of held-out frames: the mean error of the opening before and after, in inter-ocular distances,
+    and its spread over the real one's.
+    """
+
+    gain: float = 1.0
+    reason: str = ""
+    errors: tuple[float, float] | None = None
+    amplitudes: tuple[float, float] | None = None
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        if self.errors is None:
+            return f"lips open as far as the model has it: {self.reason}"
+        less = 1 - self.errors[1] / self.errors[0]
+        return (
+            f"lips open {self.gain:.2f} times as far as the model has it, as this speaker's do "
+            f"({less:.0%} less error on held-out frames)"
+        )
+
+
+@dataclass(frozen=True)
 class AdaptationReport:
     """What adapting the face generator to the video's actor brought.
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from avdub.cli import options as opt
 from avdub.cli.dub import working
 from avdub.cli.evaluate_lips import HeldOut, Limit, Videos, WordTimes, find_videos
+from avdub.cli.evaluate_report import Report, check_wanted, origin, write_wanted
 from avdub.cli.screen import Screen
 from avdub.cli.train_options import Batch, Packs, Rate, RunFolder, Steps, log_to_stderr
 
@@ -51,6 +52,8 @@ def ablation_command(
     limit: Limit = None,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    report: Report = None,
+    force: opt.Force = False,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -62,7 +65,10 @@ def ablation_command(
     Every head takes --steps in stage 1 and as many again in stage 2. An interrupted run goes on
     where it stopped; the videos should be of people that no pack shows.
     """
+    from avdub.evaluation.report.ablation import NAMES, ablation_report
+
     screen = Screen.of(ctx)
+    check_wanted(report, NAMES, force)
     log_to_stderr()
     with working(screen, progress) as shown:
         from avdub.evaluation.ablation import measure_ablation
@@ -82,6 +88,9 @@ def ablation_command(
         screen.print_json(found.as_json())
     else:
         show_ablation(screen, found)
+    if report is not None:
+        document = ablation_report(found, origin(ctx, weights), face_backend.value)
+        write_wanted(screen, report, document, as_json)
 
 
 def show_ablation(screen: Screen, found: Ablation) -> None:

@@ -4,7 +4,9 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+from avdub.evaluation.ablation import ARMS, Ablation, ArmScore, Figure
 from avdub.evaluation.report import dub, lips, picture, speech, sync
+from avdub.evaluation.report.ablation import ablation_report
 from avdub.evaluation.report.document import Document, markdown
 from avdub.evaluation.report.speed import speed_report
 from avdub.evaluation.speech_score import mean_figures
@@ -183,3 +185,36 @@ def test_speed_has_a_table_and_no_plot() -> None:
     assert column(tables_of(document)[0], "wall/media") == ["4.00", "-"]
     assert "+25 MB" in document.sections[0].sentences[1]
     assert document.plots == ()
+
+
+class TestAblation:
+    arms = tuple(
+        ArmScore(
+            *(arm.name, arm.source, Figure(0.5 + 0.1 * n, 0.02), None, None, None, Figure(0.8, 0)),
+            *(None, None, n, 4),
+            (("a.mp4", (0.4, 0.6 + 0.2 * n)), ("b.mp4", (None, None))),
+        )
+        for n, arm in enumerate(ARMS)
+    )
+    document = ablation_report(Ablation(arms, 2), ORIGIN, "mediapipe")
+
+    def test_arms_are_rows_and_the_last_one_is_not_compared_with_itself(self) -> None:
+        table = tables_of(self.document)[0]
+        assert column(table, "arm") == [arm.name for arm in ARMS]
+        assert column(table, "opening") == ["0.500", "0.600", "0.700", "0.800", "0.900"]
+        assert column(table, "±") == ["0.020"] * 5
+        assert column(table, "width") == ["-"] * 5
+        assert column(table, "last arm better") == ["0", "1", "2", "3", "-"]
+
+    def test_a_clips_figure_is_the_mean_of_its_seeds(self) -> None:
+        table = tables_of(self.document)[1]
+        assert column(table, "cascade through sound") == ["0.500", "-"]
+        assert column(table, "two stages") == ["0.900", "-"]
+
+    def test_the_plot_has_a_point_a_clip_and_arm(self) -> None:
+        assert names_of(self.document) == ["arms"]
+        assert self.document.plots[0].png.startswith(b"\x89PNG")
+
+    def test_the_expert_is_said_to_know_one_arm(self) -> None:
+        (how,) = [how for name, how in self.document.judges if "sync expert" in name]
+        assert "learned from it" in how

@@ -179,6 +179,14 @@ class Weights:
         tags = {v.name: v.language.lower().partition("-")[0] for v in voices}
         return tags.get(name, "") in ("", language.lower().partition("-")[0])
 
+    def read_in(self, name: str, language: str) -> str:
+        """The language in which a voice is to be read to: of its own region where `language` has
+        none, as a British voice has not learned American sounds."""
+        voices = list_voices(self.folder) if has_voices(self.folder) else []
+        tags = {v.name: v.language for v in voices}
+        own, asked = tags.get(name, ""), language.lower()
+        return own if own.lower().partition("-")[0] == asked else language
+
     def voice(self, name: str) -> dict[str, Tensor]:
         """Style vectors of a named voice: `text` and `speech`. Raises InputError."""
         if not has_voices(self.folder):

@@ -80,6 +80,14 @@ def test_a_named_voice_speaks_its_own_language_only_and_a_sample_any(tmp_path: P
     assert family.speaks("me.wav", "es")
 
 
+def test_a_voice_is_read_to_in_its_own_region_where_none_is_asked_for(tmp_path: Path) -> None:
+    family = speaking(tmp_path, heart="en-US", emma="en-GB", dora="es-ES")
+    assert family.read_in("emma", "en") == "en-GB"
+    assert family.read_in("emma", "en-us") == "en-us"
+    assert family.read_in("dora", "en") == "en"
+    assert family.read_in("me.wav", "en") == "en"
+
+
 def test_an_empty_folder_is_an_error_only_when_used(tmp_path: Path) -> None:
     family = Weights(str(tmp_path))
     with pytest.raises(WeightsError, match=r"text_to_latents\.safetensors"):

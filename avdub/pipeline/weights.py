@@ -34,6 +34,7 @@ from avdub.models.sync import SyncExpert, SyncExpertConfig
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
 from avdub.models.voice import VoiceEncoder
 from avdub.text import FrontEnd, front_end
+from avdub.text.plain import LANGUAGES
 from avdub.timeline import SAMPLE_RATE
 
 if TYPE_CHECKING:
@@ -185,7 +186,8 @@ class Weights:
         voices = list_voices(self.folder) if has_voices(self.folder) else []
         tags = {v.name: v.language for v in voices}
         own, asked = tags.get(name, ""), language.lower()
-        return own if own.lower().partition("-")[0] == asked else language
+        is_readable = own.lower() in LANGUAGES
+        return own if is_readable and own.lower().partition("-")[0] == asked else language
 
     def voice(self, name: str) -> dict[str, Tensor]:
         """Style vectors of a named voice: `text` and `speech`. Raises InputError."""

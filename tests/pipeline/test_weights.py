@@ -81,8 +81,9 @@ def test_a_named_voice_speaks_its_own_language_only_and_a_sample_any(tmp_path: P
 
 
 def test_a_voice_is_read_to_in_its_own_region_where_none_is_asked_for(tmp_path: Path) -> None:
-    family = speaking(tmp_path, heart="en-US", emma="en-GB", dora="es-ES")
+    family = speaking(tmp_path, heart="en-US", emma="en-GB", dora="es-ES", kit="en-AU")
     assert family.read_in("emma", "en") == "en-GB"
+    assert family.read_in("kit", "en") == "en"  # nothing reads Australian
     assert family.read_in("emma", "en-us") == "en-us"
     assert family.read_in("dora", "en") == "en"
     assert family.read_in("me.wav", "en") == "en"

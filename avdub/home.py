@@ -6,7 +6,7 @@ Knows names and folders; opens no file and loads no weights.
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_path, user_data_path
+from platformdirs import user_cache_path, user_config_path, user_data_path
 
 from avdub.errors import WeightsError
 
@@ -22,9 +22,19 @@ def user_models() -> Path:
 
 
 def user_cache() -> Path:
-    """The folder of what can be made again: `$AVDUB_HOME/cache`, else the user's cache folder."""
-    home = os.environ.get("AVDUB_HOME")
+    """The folder of what can be made again: `$AVDUB_CACHE_DIR`, else `$AVDUB_HOME/cache`, else the
+    user's cache folder."""
+    folder, home = os.environ.get("AVDUB_CACHE_DIR"), os.environ.get("AVDUB_HOME")
+    if folder:
+        return Path(folder).expanduser()
     return Path(home).expanduser() / "cache" if home else user_cache_path("avdub", appauthor=False)
+
+
+def user_config() -> Path:
+    """The user's own settings: `$AVDUB_HOME/avdub.toml`, else in the user's config folder."""
+    home = os.environ.get("AVDUB_HOME")
+    place = Path(home).expanduser() if home else user_config_path("avdub", appauthor=False)
+    return place / "avdub.toml"
 
 
 def find_model(name: str) -> Path | None:

@@ -45,12 +45,21 @@ class Pipeline:
         self.work: Callable[..., None] = lambda progress: None
         self.plan_exit_code = 0
 
-    def dub(self, video, subtitles=None, output=None, options=DubOptions(), progress=None):  # noqa: B008
+    def dub(
+        self,
+        video,
+        subtitles=None,
+        output=None,
+        options=DubOptions(),  # noqa: B008
+        progress=None,
+        hints=None,
+        store=None,
+    ):
         self.calls.append((video, subtitles, output, options))
         self.work(progress)
         return self.report
 
-    def make_plan(self, video, subtitles, options, progress):
+    def make_plan(self, video, subtitles, options, progress, weights=None, hints=None, memory=None):
         self.calls.append((video, subtitles, options))
         self.work(progress)
         row = SimpleNamespace(
@@ -83,6 +92,17 @@ class Pipeline:
         return silence(16_000, 1, 16_000)
 
 
+class Record:
+    """Stands in for the manifest of a clip that is not there."""
+
+    @classmethod
+    def begin(cls, video, subtitles, output, options):
+        return cls()
+
+    def keep(self, report):
+        return report.output
+
+
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     fake = Pipeline()
@@ -91,6 +111,9 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     vars(plan_module).update(make_plan=fake.make_plan)
     monkeypatch.setitem(sys.modules, "avdub.pipeline.run", run_module)
     monkeypatch.setitem(sys.modules, "avdub.pipeline.plan", plan_module)
+    record_module = ModuleType("avdub.jobs.record")
+    vars(record_module).update(Record=Record)
+    monkeypatch.setitem(sys.modules, "avdub.jobs.record", record_module)
     return fake
 
 
@@ -175,7 +198,7 @@ class TestDub:
     def test_options_reach_the_pipeline(self, pipeline: Pipeline) -> None:
         words = "dub a.mp4 b.srt -o c.mkv --voice bella --segments 1,3-5 -f --crf 12 --seed 3"
         words += " --face-backend insightface --max-rate 1.3 --min-rate 0.8 --device cpu"
-        words += " --duck-db -20 --model w --language en-gb --pace 1.2 --prosody plain"
+        words += " --duck-db -20 --model w --language en-gb --pace 1.2 --prosody plain --lips plain"
         assert run(*words.split()).exit_code == 0
         options = DubOptions(
             voice="bella",
@@ -186,6 +209,7 @@ class TestDub:
             min_rate=0.8,
             pace=1.2,
             prosody="plain",
+            lips="plain",
             duck_db=-20.0,
             crf=12,
             seed=3,
@@ -219,7 +243,7 @@ class TestDub:
         (segment,) = told["segments"]
         assert segment.keys() == {
             *("index", "start_s", "end_s", "text", "voice", "status"),
-            *("reason", "natural_s", "rate", "face", "prosody"),
+            *("reason", "natural_s", "rate", "face", "prosody", "cached"),
         }
         assert told["timing"]["total_s"] == 3.0
 
@@ -358,7 +382,7 @@ class TestErrors:
             # a shell's background jobs, and so tests run as one, start with SIGINT ignored
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-            def dub(*args):
+            def dub(*args, **named):
                 part = Path("half.part")
                 part.touch()
                 try:
@@ -368,7 +392,7 @@ class TestErrors:
                     part.unlink()
 
             sys.modules["avdub.pipeline.run"] = types.SimpleNamespace(dub=dub)
-            sys.argv = ["avdub", "dub", "a.mp4"]
+            sys.argv = ["avdub", "dub", "a.mp4", "--no-manifest"]
             from avdub.cli import main
             main()
         """

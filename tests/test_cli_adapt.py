@@ -86,13 +86,15 @@ def test_nothing_gained_is_told_by_the_exit_code(
 def test_dub_passes_the_wish_on(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[DubOptions] = []
 
-    def dub(video: Any, subtitles: Any, output: Any, options: DubOptions, progress: Any) -> Any:
+    def dub(
+        video: Any, subtitles: Any, output: Any, options: DubOptions, *_: Any, **__: Any
+    ) -> Any:
         calls.append(options)
         return REPORT
 
     monkeypatch.setattr(run_module, "dub", dub)
-    run("dub", str(clip))
-    run("dub", str(clip), "--adapt", "--adapt-seconds", "20")
+    run("dub", str(clip), "--no-manifest")
+    run("dub", str(clip), "--no-manifest", "--adapt", "--adapt-seconds", "20")
     assert [(o.adapt, o.adapt_seconds) for o in calls] == [(False, 60), (True, 20)]
 
 

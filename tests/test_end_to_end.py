@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import avdub.pipeline.run as run_module
+import avdub.pipeline.voiced as voiced_module
 from avdub.errors import InputError, MediaError
 from avdub.media.audio import read_audio
 from avdub.media.probe import probe
@@ -116,7 +117,7 @@ def test_the_tone_is_gone_under_the_new_speech(dubbed: DubReport) -> None:
 
 
 def test_the_report_says_where_time_went(dubbed: DubReport) -> None:
-    stages = {"probe_s", "plan_s", "speech_s", "faces_s", "picture_s", "total_s"}
+    stages = {"probe_s", "plan_s", "speech_s", "lips_s", "faces_s", "picture_s", "total_s"}
     assert set(dubbed.timing) == stages
     assert dubbed.peak_rss_mb > 50
     assert dubbed.duration_s == 2.0
@@ -266,14 +267,14 @@ def test_a_failed_run_leaves_the_older_dub(face_clip: Path, tmp_path: Path, weig
 def test_a_segment_that_cannot_be_spoken_fails_alone(
     face_clip: Path, tmp_path: Path, options: DubOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = run_module.encode
+    real = voiced_module.encode
 
     def encode(model: object, line: object, fit: object, style: object, seed: int) -> object:
         if seed == 1:
             raise MediaError("made to fail")
         return real(model, line, fit, style, seed)
 
-    monkeypatch.setattr(run_module, "encode", encode)
+    monkeypatch.setattr(voiced_module, "encode", encode)
     srt = write_srt(tmp_path / "s.srt", *CUES)
     report = dub(face_clip, srt, tmp_path / "out.mp4", options)
     assert [s.status for s in report.segments] == ["failed", "dubbed"]

@@ -10,8 +10,22 @@ from typing import Annotated
 
 import typer
 
-from avdub.cli import adapt, demo, doctor, dub, evaluate, evaluate_picture, models, speech, train
+from avdub.cli import (
+    adapt,
+    batch,
+    cache,
+    config,
+    demo,
+    doctor,
+    dub,
+    evaluate,
+    evaluate_picture,
+    models,
+    speech,
+    train,
+)
 from avdub.cli.boundary import AvdubGroup
+from avdub.cli.configured import ConfiguredCommand
 from avdub.cli.options import Debug, NoColor
 from avdub.cli.screen import show_version
 
@@ -41,9 +55,12 @@ def about(debug: Debug = False, no_color: NoColor = False, version: Version = Fa
     """Dub a video from a subtitle file: new speech, and lips that speak it."""
 
 
-app.command("dub")(dub.dub_command)
-app.command("preview")(dub.preview_command)
-app.command("plan")(dub.plan_command)
+app.command("dub", cls=ConfiguredCommand)(dub.dub_command)
+app.command("preview", cls=ConfiguredCommand)(dub.preview_command)
+app.command("plan", cls=ConfiguredCommand)(dub.plan_command)
+app.command("batch", cls=ConfiguredCommand)(batch.batch_command)
+app.add_typer(config.app, name="config")
+app.add_typer(cache.app, name="cache")
 app.command("adapt")(adapt.adapt_command)
 app.command("speak")(speech.speak_command)
 app.command("voices")(speech.voices_command)

@@ -3,19 +3,32 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
 from avdub.cli import options as opt
+from avdub.cli.batch_options import KeepManifest
+from avdub.cli.cache import Kept, open_store
 from avdub.cli.progress import showing
 from avdub.cli.screen import Screen
 from avdub.cli.tables import show_plan, show_report
+from avdub.errors import InputError
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.report import DubReport
 from avdub.progress import Progress
 
 D = opt.DEFAULTS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be dubbed, and how."""
+
+    video: Path
+    subtitles: Path | None
+    options: DubOptions
 
 
 @contextmanager
@@ -39,6 +52,7 @@ def dub_command(
     min_rate: opt.MinRate = D.min_rate,
     pace: opt.Pace = D.pace,
     prosody: opt.ProsodyOption = opt.Prosody(D.prosody),
+    lips: opt.LipsOption = opt.Lips(D.lips),
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
     model: opt.Model = D.model,
@@ -48,6 +62,10 @@ def dub_command(
     crf: opt.Crf = D.crf,
     duck_db: opt.DuckDb = D.duck_db,
     force: opt.Force = D.overwrite,
+    cache: opt.Cache = True,
+    cache_dir: opt.CacheDir = None,
+    cache_size: opt.CacheSize = opt.CACHE_GB,
+    manifest: KeepManifest = True,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -55,8 +73,7 @@ def dub_command(
 ) -> None:
     """Dub a video: speak its subtitles and make the mouths fit.
 
-    Exit code 0 when every segment is dubbed, 5 when some kept their picture or sound.
-    """
+    Exit code 0 when every segment is dubbed, 5 when some kept their picture or sound."""
     options = DubOptions(
         voice=voice,
         language=language,
@@ -68,6 +85,7 @@ def dub_command(
         min_rate=min_rate,
         pace=pace,
         prosody=prosody.value,
+        lips=lips.value,
         duck_db=duck_db,
         crf=crf,
         seed=seed,
@@ -75,14 +93,11 @@ def dub_command(
         model=model,
         overwrite=force,
     )
-    screen = Screen.of(ctx)
+    screen, asked = Screen.of(ctx), Asked(video, subtitles, options)
+    kept = Kept(cache, cache_dir, cache_size)
     if dry_run:
-        raise typer.Exit(_plan(screen, video, subtitles, options, progress, as_json))
-    with working(screen, progress) as shown:
-        from avdub.pipeline.run import dub
-
-        report = dub(video, subtitles, output, options, shown)
-    raise typer.Exit(_show(screen, report, as_json))
+        raise typer.Exit(_plan(screen, asked, progress, as_json, kept))
+    raise typer.Exit(_dub(screen, asked, output, progress, as_json, kept, manifest))
 
 
 def plan_command(
@@ -100,6 +115,9 @@ def plan_command(
     device: opt.Device = D.device,
     model: opt.Model = D.model,
     face_backend: opt.FaceBackendOption = opt.FaceBackend(D.face_backend),
+    cache: opt.Cache = True,
+    cache_dir: opt.CacheDir = None,
+    cache_size: opt.CacheSize = opt.CACHE_GB,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -118,7 +136,8 @@ def plan_command(
         device=device,
         model=model,
     )
-    raise typer.Exit(_plan(Screen.of(ctx), video, subtitles, options, progress, as_json))
+    asked, kept = Asked(video, subtitles, options), Kept(cache, cache_dir, cache_size)
+    raise typer.Exit(_plan(Screen.of(ctx), asked, progress, as_json, kept))
 
 
 def preview_command(
@@ -134,6 +153,7 @@ def preview_command(
     min_rate: opt.MinRate = D.min_rate,
     pace: opt.Pace = D.pace,
     prosody: opt.ProsodyOption = opt.Prosody(D.prosody),
+    lips: opt.LipsOption = opt.Lips(D.lips),
     device: opt.Device = D.device,
     seed: opt.Seed = D.seed,
     model: opt.Model = D.model,
@@ -162,6 +182,7 @@ def preview_command(
         min_rate=min_rate,
         pace=pace,
         prosody=prosody.value,
+        lips=lips.value,
         crf=crf,
         seed=seed,
         device=device,
@@ -181,6 +202,34 @@ def preview_command(
     raise typer.Exit(report.exit_code)
 
 
+def _dub(
+    screen: Screen,
+    asked: Asked,
+    output: Path | None,
+    kind: opt.ProgressKind | None,
+    as_json: bool,
+    kept: Kept,
+    manifest: bool,
+) -> int:
+    """Dub, and print what was done; returns the exit code."""
+    record = None
+    with working(screen, kind) as shown:
+        from avdub.pipeline.run import dub
+
+        if manifest:
+            from avdub.jobs.record import Record
+
+            record = Record.begin(asked.video, asked.subtitles, output, asked.options)
+        store = open_store(kept)
+        report = dub(asked.video, asked.subtitles, output, asked.options, shown, store=store)
+    if record is not None:
+        try:
+            record.keep(report)
+        except InputError as error:  # the dub itself is whole
+            screen.warn(error.message)
+    return _show(screen, report, as_json)
+
+
 def _show(screen: Screen, report: DubReport, as_json: bool) -> int:
     """Print what was done; returns the exit code."""
     if as_json:
@@ -194,21 +243,20 @@ def _show(screen: Screen, report: DubReport, as_json: bool) -> int:
 def _show_adaptation(screen: Screen, report: DubReport) -> None:
     if report.adaptation is not None and report.adaptation.kept:
         screen.say(report.adaptation.sentence)
+    if report.lips is not None and report.lips.errors is not None:
+        screen.say(report.lips.sentence)
 
 
 def _plan(
-    screen: Screen,
-    video: Path,
-    subtitles: Path | None,
-    options: DubOptions,
-    kind: opt.ProgressKind | None,
-    as_json: bool,
+    screen: Screen, asked: Asked, kind: opt.ProgressKind | None, as_json: bool, kept: Kept
 ) -> int:
     """Print the plan; returns the exit code."""
     with working(screen, kind) as shown:
         from avdub.pipeline.plan import make_plan
+        from avdub.pipeline.store import Memory
 
-        plan = make_plan(video, subtitles, options, shown)
+        memory = Memory(open_store(kept))
+        plan = make_plan(asked.video, asked.subtitles, asked.options, shown, memory=memory)
     if as_json:
         screen.print_json(plan.as_json())
     else:

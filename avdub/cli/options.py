@@ -12,6 +12,8 @@ from avdub.pipeline.options import DubOptions
 
 DEFAULTS = DubOptions()
 MODELS, PICTURE, OUTPUT = "Speech and models", "Picture", "Output"
+CACHE = "Cache"
+CACHE_GB = 10.0
 
 
 class ProgressKind(StrEnum):
@@ -32,6 +34,13 @@ class FaceBackend(StrEnum):
 
 class Prosody(StrEnum):
     """Where the melody of the speech comes from, besides the text."""
+
+    original = "original"
+    plain = "plain"
+
+
+class Lips(StrEnum):
+    """How far the lips open."""
 
     original = "original"
     plain = "plain"
@@ -153,6 +162,15 @@ ProsodyOption = Annotated[
         "line is; plain: always alike.",
     ),
 ]
+LipsOption = Annotated[
+    Lips,
+    typer.Option(
+        "--lips",
+        rich_help_panel=MODELS,
+        help="original: opened as far as the original speakers open theirs, where that can be "
+        "told; plain: as far as the model has it.",
+    ),
+]
 DuckDb = Annotated[
     float,
     typer.Option(
@@ -197,6 +215,35 @@ Crf = Annotated[
         max=40,
         rich_help_panel=PICTURE,
         help="Picture quality of the output: lower is better and larger.",
+    ),
+]
+Cache = Annotated[
+    bool,
+    typer.Option(
+        "--cache/--no-cache",
+        rich_help_panel=CACHE,
+        help="Keep what each segment is made of, and use what an earlier run kept: an interrupted "
+        "dub goes on, and after an edit only what changed is made again.",
+    ),
+]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache-dir",
+        metavar="FOLDER",
+        show_default=False,
+        rich_help_panel=CACHE,
+        help="Where it is kept. Default: your cache folder, see `avdub cache show`.",
+    ),
+]
+CacheSize = Annotated[
+    float,
+    typer.Option(
+        "--cache-size",
+        metavar="GB",
+        min=0.001,
+        rich_help_panel=CACHE,
+        help="How large it may grow; what was not used for longest is dropped.",
     ),
 ]
 Segments = Annotated[

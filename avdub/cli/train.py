@@ -161,11 +161,21 @@ def export(
             help="How much base's speech raises its formants, which training flattens.",
         ),
     ] = None,
+    light: Annotated[
+        bool,
+        typer.Option(
+            "--light/--no-light",
+            help="Keep the painter's residual of light, or leave it out: learned from one face, it "
+            "is wrong on others.",
+        ),
+    ] = True,
 ) -> None:
     """Give the model folder its named voices and its manifest."""
-    from avdub.training.export import export_voices, finish, set_sharpness
+    from avdub.training.export import export_voices, finish, leave_out_light, set_sharpness
 
     export_voices(pack, voice, out)
+    if not light:
+        leave_out_light(out)
     if sharpen is not None:
         set_sharpness(out, sharpen)
     finish(out)

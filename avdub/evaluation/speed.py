@@ -26,6 +26,7 @@ from avdub.timeline import MS_PER_S, Segment
 LONG_S = 120
 LOOP_CRF = 18
 FINISHED = {0, 5}  # exit codes of a run that did its work
+COLD = ("--no-cache", "--progress", "none")
 SENTENCE = "The ferry leaves the harbour at six in the morning, and it never waits for anybody. "
 SHORT, LONG = SENTENCE, SENTENCE * 6  # their difference is the speed of speech without loading
 PEAK_UNITS = 1 << 20 if sys.platform == "darwin" else 1 << 10  # of ru_maxrss, in a MB
@@ -99,8 +100,8 @@ def tasks_for(info: MediaInfo, subtitles: Path, segment: int, folder: Path) -> l
     video, cues, length = str(info.path), str(subtitles), float(info.end)
     made = str(folder / f"dub{default_suffix(info)}")
     tasks = [
-        Task("dub", ("dub", video, cues, "-o", made, "--progress", "none"), length),
-        Task("plan", ("plan", video, cues, "--progress", "none"), length),
+        Task("dub", ("dub", video, cues, "-o", made, *COLD), length),
+        Task("plan", ("plan", video, cues, *COLD), length),
         Task(
             "preview",
             (
@@ -176,7 +177,7 @@ def _long_task(info: MediaInfo, segments: Sequence[Segment], seconds: float, fol
     suffix = default_suffix(info)
     video, cues, made = folder / f"long{suffix}", folder / "long.srt", folder / f"long.dub{suffix}"
     n_turns = loop_clip(info, segments, seconds, video, cues)
-    words = ("dub", str(video), str(cues), "-o", str(made), "--progress", "none")
+    words = ("dub", str(video), str(cues), "-o", str(made), *COLD)
     return Task(f"dub x{n_turns}", words, n_turns * float(info.end))
 
 

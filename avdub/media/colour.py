@@ -64,6 +64,11 @@ class Orientation:
             image = image[:, ::-1]
         return np.ascontiguousarray(np.rot90(image, -self.rotation // 90))
 
+    def undo(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(H, W, 3) as displayed → as stored."""
+        image = np.rot90(image, self.rotation // 90)
+        return image[:, ::-1] if self.mirrored else image
+
 
 def orientation_of(matrix: NDArray[np.int32]) -> Orientation:
     """Orientation of a 3 × 3 display matrix, to the nearest quarter turn.
@@ -101,9 +106,14 @@ def to_rgb(frame: av.VideoFrame, colour: Colour, size: tuple[int, int]) -> NDArr
     return image
 
 
-def from_rgb(image: NDArray[np.uint8], colour: Colour, pixel_format: str) -> av.VideoFrame:
-    """RGB (H, W, 3) → a frame to encode, with the stream's own matrix and range."""
-    matrix = colour.swscale_matrix(image.shape[0])
+def from_rgb(
+    image: NDArray[np.uint8], colour: Colour, pixel_format: str, height: int | None = None
+) -> av.VideoFrame:
+    """RGB (H, W, 3) → a frame to encode, with the stream's own matrix and range.
+
+    `height` is that of the whole picture where `image` is a part of it.
+    """
+    matrix = colour.swscale_matrix(height or image.shape[0])
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
     return frame.reformat(
         format=pixel_format,

@@ -3,6 +3,7 @@
 Turns the codec library's errors into ours; knows nothing of times or colours.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,17 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         ) from error
     with container:
         yield container
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Codec and disk errors of writing `path` as MediaError with a hint."""
+    try:
+        yield
+    except (FFmpegError, OSError, ValueError) as error:
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        hint = "free some space on the disk" if full else "check the folder and its rights"
+        raise MediaError(f"{path} cannot be written", hint, str(error)) from error
 
 
 def video_stream(container: InputContainer, path: Path) -> av.VideoStream:

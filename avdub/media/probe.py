@@ -34,6 +34,8 @@ from avdub.timeline import Timeline
 # Their packets need not be whole frames, carry no PTS, or build on all frames before them.
 DECODED_FORMATS = {"gif", "apng", "mpeg", "mpegts", "avi", "h264", "hevc", "m4v", "mpegvideo"}
 DEFAULT_RATE = Fraction(25)
+# Whose frames can be dubbed at more than 8 bits a colour, for they can be spliced.
+DEEP_CODECS, DEEP_FILES = {"h264", "hevc"}, {"mov", "matroska"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,11 @@ class MediaInfo:
         return Timeline(self.frame_times, self.end)
 
     @property
+    def is_deep(self) -> bool:
+        """Whether its colours have more than 8 bits."""
+        return any(each.bits > 8 for each in av.VideoFormat(self.pixel_format).components)
+
+    @property
     def orientation(self) -> Orientation:
         return Orientation(self.rotation, self.mirrored)
 
@@ -97,10 +104,13 @@ def probe(path: Path) -> MediaInfo:
     check_readable(path)
     with open_media(path) as container:
         stream = video_stream(container, path)
-        decoded_only = container.format.name in DECODED_FORMATS
+        kind = container.format.name
+        decoded_only = kind in DECODED_FORMATS
+        in_deep_file = not DEEP_FILES.isdisjoint(kind.split(","))
+        most_bits = 10 if in_deep_file and stream.codec_context.name in DEEP_CODECS else 8
         times = None if decoded_only else _packet_times(container, stream)
     first = _first_frame(path)
-    _check_supported(first, path)
+    _check_supported(first, path, most_bits)
     if times is not None and first.pts is not None and first.pts in times.pts:
         whole = tuple(t for t in times.pts if t >= first.pts)  # before it: undecodable leaders
         return _media_info(path, first, _Times(whole, times.last_duration), seekable=True)
@@ -172,14 +182,14 @@ def _first_frame(path: Path) -> av.VideoFrame:
     raise MediaError(f"{path} has no frame that can be decoded", "check that it plays")
 
 
-def _check_supported(frame: av.VideoFrame, path: Path) -> None:
+def _check_supported(frame: av.VideoFrame, path: Path, most_bits: int) -> None:
     hint = "convert it to 8-bit standard range (for example H.264, yuv420p, BT.709) first"
     transfer = HDR_TRANSFERS.get(frame.color_trc)
     if transfer:
         raise MediaError(f"{path} is HDR video ({transfer}), which cannot be dubbed", hint)
     bits = max(component.bits for component in frame.format.components)
-    if bits > 8:
-        raise MediaError(f"{path} has {bits} bits a colour, more than 8", hint)
+    if bits > most_bits:
+        raise MediaError(f"{path} has {bits} bits a colour, more than {most_bits}", hint)
 
 
 def _media_info(path: Path, first: av.VideoFrame, times: _Times, seekable: bool) -> MediaInfo:

@@ -1,45 +1,129 @@
 """The finished dub on disk: animated pictures and new sound spliced into the original's timeline.
 
-Checks the output's name before any work starts and the number of frames after it.
+Checks the output's name before any work starts and what came out after it.
 """
 
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from avdub.errors import InputError, MediaError
-from avdub.media.container import check_readable
+from avdub.media.ahead import read_ahead
+from avdub.media.container import audio_stream, check_readable, open_media, video_stream
 from avdub.media.probe import MediaInfo
+from avdub.media.retouch import Repaint
+from avdub.media.scan import Unspliceable, scan
+from avdub.media.sound_track import REPLACE, Tracks
+from avdub.media.spliced import Spliced, check_frames, check_sound_start, first_sound, read_times
+from avdub.media.splicing import splice
+from avdub.media.video import Frame, FrameReader, Image
 from avdub.media.waveform import Waveform
 from avdub.media.writer import FrameWriter, codecs_for
+from avdub.progress import Progress, silent
+
+NOTHING = Repaint((), lambda frames: ((f.time, f.image) for f in frames))
 
 
 def write_dub(
     info: MediaInfo,
     output: Path,
-    frames: Iterable[tuple[Fraction, NDArray[np.uint8]]],
+    repaint: Repaint | None,
     sound: Iterator[Waveform] | None,
     crf: int = 16,
-) -> int:
-    """Write (time, RGB (H, W, 3)) pairs and sound as a video; returns the number of frames.
+    progress: Progress = silent,
+    tracks: Tracks = REPLACE,
+) -> Spliced:
+    """`info`'s file with some frames repainted (None: none) and a new sound where there is one.
 
-    Raises MediaError, leaving no file, unless there is one picture for each frame of the input.
+    Packets outside the groups of pictures of repainted frames are copied where the file allows it;
+    else every frame is encoded anew and the result says why. Raises MediaError, leaving no file,
+    unless the output has the input's frames at the input's times.
     """
-    with FrameWriter(output, info, sound, crf) as writer:
-        for time, image in frames:
+    repaint = repaint or NOTHING
+    try:
+        return splice(info, output, repaint, sound, crf, progress, tracks)
+    except Unspliceable as reason:
+        return _write_whole(info, output, repaint, sound, crf, progress, str(reason))
+
+
+def _write_whole(
+    info: MediaInfo,
+    output: Path,
+    repaint: Repaint,
+    sound: Iterator[Waveform] | None,
+    crf: int,
+    progress: Progress,
+    reason: str,
+) -> Spliced:
+    """Every frame encoded anew, and no other stream than the sound."""
+    _refuse_deep(info, reason)
+    has_sound = sound is not None
+    writer = FrameWriter(output, info, sound, crf, lambda path: _check_whole(path, info, has_sound))
+    # the thread that reads ahead must have ended before its reader is closed
+    with writer, FrameReader(info) as reader, closing(read_ahead(reader)) as ahead:
+        frames = progress(ahead, "picture", len(info.frame_times))
+        for time, image in _pictures(frames, repaint):
             writer.write(image, time)
-        expected = len(info.frame_times)
-        if writer.n_written != expected:
-            raise MediaError(
-                f"{output} would have {writer.n_written} frames where {info.path} has {expected}",
-                "report this with the input video; nothing was written",
-            )
-    return writer.n_written
+    return Spliced(
+        len(info.frame_times),
+        encoded=writer.n_written,
+        stretches=1,
+        whole=reason,
+        left=_left(info, has_sound),
+    )
+
+
+def _left(info: MediaInfo, has_sound: bool) -> tuple[str, ...]:
+    """The streams that a file written whole lacks."""
+    with open_media(info.path) as container:
+        used = {video_stream(container, info.path).index}
+        sound = audio_stream(container)
+        if sound is not None and has_sound:
+            used.add(sound.index)
+        return tuple(
+            f"{each.type} stream {each.index}"
+            for each in container.streams
+            if each.index not in used
+        )
+
+
+def _pictures(frames: Iterable[Frame], repaint: Repaint) -> Iterator[tuple[Fraction, Image]]:
+    for is_touched, run in groupby(frames, key=lambda frame: frame.index in repaint):
+        if is_touched:
+            yield from repaint.paint(run)
+        else:
+            yield from ((frame.time, frame.image) for frame in run)
+
+
+def _check_whole(path: Path, info: MediaInfo, has_sound: bool) -> None:
+    pts, tick = read_times(path)
+    anew = replace(info, start=Fraction(0))
+    check_frames(pts, tick, anew, path)
+    index = first_sound(path)
+    if has_sound and index is not None:
+        check_sound_start(path, anew, index)
+
+
+def check_depth(info: MediaInfo, output: Path) -> None:
+    """Raise MediaError, before any work, if a dub in `output` would lose bits of the colours."""
+    if info.is_deep:
+        try:
+            scan(info, output)
+        except Unspliceable as reason:
+            _refuse_deep(info, str(reason))
+
+
+def _refuse_deep(info: MediaInfo, reason: str) -> None:
+    if info.is_deep:
+        raise MediaError(
+            f"{info.path} has more than 8 bits a colour and would lose them: {reason}",
+            "write a file of the input's own kind, or convert the input to 8 bits first",
+        )
 
 
 def check_output(path: Path, video_path: Path, overwrite: bool) -> None:

@@ -5,7 +5,7 @@ of a damaged file; the writer keeps their exact times and leaves either a whole 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +25,15 @@ from avdub.media.probe import MediaInfo
 from avdub.media.writer import FrameWriter, default_suffix
 from avdub.timeline import Span
 
-__all__ = ["Frame", "FrameReader", "FrameWriter", "Image", "default_suffix", "read_frames"]
+__all__ = [
+    "Decoded",
+    "Frame",
+    "FrameReader",
+    "FrameWriter",
+    "Image",
+    "default_suffix",
+    "read_frames",
+]
 
 Image = NDArray[np.uint8]
 SEEK_BACK_S = (0, 2, 10, 60)  # tried in turn where a keyframe turns out to lie after the wish
@@ -39,6 +47,16 @@ class Frame:
     index: int
     time: Fraction
     image: Image
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A frame as it was decoded, with its picture (upright RGB) where that was asked for."""
+
+    index: int
+    time: Fraction
+    frame: av.VideoFrame
+    image: Image | None
 
 
 class FrameReader:
@@ -69,15 +87,21 @@ class FrameReader:
         self._stack.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, image in self._pictures(frozenset(self.span.range())):
-            yield Frame(index, self.info.frame_times[index], image)
+        for index, frame in self._found(frozenset(self.span.range())):
+            yield Frame(index, self.info.frame_times[index], self._upright(frame))
 
     def images(self, wanted: Sequence[int]) -> dict[int, Image]:
         """Some frames of the span by index; the others are decoded but not converted."""
-        return dict(self._pictures(frozenset(wanted)))
+        return {n: self._upright(frame) for n, frame in self._found(frozenset(wanted))}
 
-    def _pictures(self, wanted: frozenset[int]) -> Iterator[tuple[int, Image]]:
-        """(index, upright RGB) of the wanted frames, each exactly once, in order."""
+    def decoded(self, pictures: Container[int]) -> Iterator[Decoded]:
+        """All frames as they were decoded, those that `pictures` contains with their picture."""
+        for index, frame in self._found(frozenset(self.span.range())):
+            image = self._upright(frame) if index in pictures else None
+            yield Decoded(index, self.info.frame_times[index], frame, image)
+
+    def _found(self, wanted: frozenset[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The wanted frames with their index, each exactly once, in order."""
         todo = iter(sorted(wanted))
         index = next(todo, None)
         if index is None:
@@ -85,19 +109,19 @@ class FrameReader:
         last: av.VideoFrame | None = None
         for at, frame in self._decoded():
             while index is not None and index < at:
-                yield index, self._upright(last or frame)
+                yield index, last or frame
                 self.n_repeated += 1
                 index = next(todo, None)
             last = frame
             if index == at:
-                yield index, self._upright(frame)
+                yield index, frame
                 index = next(todo, None)
             if index is None:
                 return
         while index is not None:
             if last is None:
                 raise MediaError(f"{self.info.path} has no frame that can be decoded here")
-            yield index, self._upright(last)
+            yield index, last
             self.n_repeated += 1
             index = next(todo, None)
 

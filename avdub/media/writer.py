@@ -4,12 +4,11 @@ Sound is pulled while pictures are written, so memory does not grow with length.
 to a hidden file beside the output, which takes its name only when it is whole.
 """
 
-import errno
 import os
 import secrets
 from bisect import bisect_right
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,14 +19,15 @@ import av
 import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
-from av.error import FFmpegError
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from avdub.errors import InputError, MediaError
+from avdub.media.carry import CONTAINER_TAGS
 from avdub.media.colour import RGB_MATRIX, Colour, from_rgb
-from avdub.media.container import open_media, video_stream
+from avdub.media.container import open_media, video_stream, writing
 from avdub.media.probe import MediaInfo
+from avdub.media.sound_track import Sound, SoundCodec, SoundTrack
 from avdub.media.waveform import Waveform
 from avdub.timeline import round_half_up
 
@@ -54,19 +54,20 @@ VIDEO_OPTIONS = {
     "libx264": {"x264-params": "mbtree=0:rc-lookahead=10:aq-strength=0.6:chroma-qp-offset=-2"},
     "libvpx-vp9": {"b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"},
 }
-LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-KEPT_LAYOUTS = {*LAYOUTS.values(), "2.1", "quad"}  # players know no others in AAC
-FALLBACK_SOUND_RATE = 48_000
 SOUND_AHEAD_S = 1
 FINEST_TICK = 1_000_000
 MOST_THREADS = 8  # of the encoder; each holds pictures
-CONTAINER_TAGS = {"encoder", "major_brand", "minor_version", "compatible_brands", "duration"}
 
 
 def default_suffix(info: MediaInfo) -> str:
     """The input's own suffix where it can be written, else .mp4."""
     suffix = info.path.suffix.lower()
     return suffix if suffix in CODECS else ".mp4"
+
+
+def temporary_beside(path: Path) -> Path:
+    """A hidden name of the same kind in the same folder, to write to before `path` exists."""
+    return path.with_name(f".avdub-{secrets.token_hex(6)}.part{path.suffix}")
 
 
 def codecs_for(path: Path) -> Codecs:
@@ -82,8 +83,9 @@ class FrameWriter:
     """Context manager: `write` pictures (H, W, 3) in display order, each with its time.
 
     `sound` is consumed as pictures are written and cut or padded by nobody: it should be as long
-    as the video. Leaving the `with` normally completes the file; an exception leaves none. Raises
-    InputError for a suffix that cannot be written and MediaError when writing fails.
+    as the video. `check` may refuse the finished file by raising. Leaving the `with` normally
+    completes the file; an exception leaves none. Raises InputError for a suffix that cannot be
+    written and MediaError when writing fails.
     """
 
     def __init__(
@@ -92,15 +94,15 @@ class FrameWriter:
         info: MediaInfo,
         sound: Iterator[Waveform] | None = None,
         crf: int = 16,
+        check: Callable[[Path], None] | None = None,
     ) -> None:
         self.path = path
         self.info = info
         self.crf = crf
         self.n_written = 0
         self._codecs = codecs_for(path)
-        self._temporary = path.with_name(f".avdub-{secrets.token_hex(6)}.part{path.suffix}")
-        self._sound = sound
-        self._n_samples = 0
+        self._temporary = temporary_beside(path)
+        self._sound, self._check = sound, check
         self._last_pts = -1
 
     def __enter__(self) -> Self:
@@ -138,10 +140,10 @@ class FrameWriter:
             frame.pict_type = PictureType.P
         assert frame.pts > self._last_pts, f"frames must rise in time, {time} does not"
         self._last_pts = frame.pts
-        with self._explained():
+        with writing(self.path):
             self._container.mux(self._picture.encode(frame))
         self.n_written += 1
-        self._write_sound(time + SOUND_AHEAD_S)
+        self._track.write(time + SOUND_AHEAD_S)
 
     def _next_time(self, time: Fraction) -> Fraction:
         times = self.info.frame_times
@@ -150,7 +152,7 @@ class FrameWriter:
         return end if end > time else time + 1 / self.info.rate
 
     def _open(self) -> None:
-        with self._explained():
+        with writing(self.path):
             self._container: OutputContainer = av.open(
                 str(self._temporary.absolute()),
                 "w",
@@ -161,9 +163,9 @@ class FrameWriter:
             )
             _copy_description(self.info, self._container)
             self._picture = self._add_picture()
-        self._block = next(self._sound, None) if self._sound is not None else None
-        with self._explained():
-            self._track = self._add_track(self._block) if self._block is not None else None
+        sound = Sound(self._sound, SoundCodec(self._codecs.audio))
+        self._track = SoundTrack(self._container, self.path, sound, self.info)
+        with writing(self.path):
             self._container.start_encoding()
 
     def _add_picture(self) -> av.VideoStream:
@@ -190,46 +192,11 @@ class FrameWriter:
         context.thread_count = min(MOST_THREADS, os.cpu_count() or 1)
         return stream
 
-    def _add_track(self, block: Waveform) -> av.AudioStream:
-        known = av.Codec(self._codecs.audio, "w").audio_rates
-        rate = block.rate if not known or block.rate in known else FALLBACK_SOUND_RATE
-        options = {"aac_pns": "0"} if self._codecs.audio == "aac" else {}  # noise is no copy
-        stream = self._container.add_stream(self._codecs.audio, rate=rate, options=options)
-        assert isinstance(stream, av.AudioStream)
-        stream.codec_context.layout = self._layout(block)
-        stream.bit_rate = block.channels * min(128_000, 5 * rate)
-        return stream
-
-    def _layout(self, block: Waveform) -> str:
-        audio = self.info.audio
-        if audio and audio.channels == block.channels and audio.layout in KEPT_LAYOUTS:
-            return audio.layout
-        if block.channels not in LAYOUTS:
-            raise MediaError(f"cannot write sound with {block.channels} channels", "use at most 8")
-        return LAYOUTS[block.channels]
-
-    def _write_sound(self, until: Fraction | None) -> None:
-        """Encode sound up to a time, or all that is left."""
-        while self._block is not None and self._track is not None:
-            if until is not None and Fraction(self._n_samples, self._block.rate) >= until:
-                return
-            block = self._block
-            samples = block.samples.reshape(1, -1)  # (1, S·C)
-            frame = av.AudioFrame.from_ndarray(samples, "flt", self._layout(block))
-            frame.sample_rate = block.rate
-            frame.pts, frame.time_base = self._n_samples, Fraction(1, block.rate)
-            with self._explained():
-                self._container.mux(self._track.encode(frame))
-            self._n_samples += len(block)
-            self._block = next(self._sound, None) if self._sound is not None else None
-            assert self._block is None or self._block.rate == block.rate, "rates differ"
-
     def _finish(self) -> None:
-        self._write_sound(None)
-        with self._explained():
+        self._track.write(None)
+        with writing(self.path):
             self._container.mux(self._picture.encode(None))
-            if self._track is not None:
-                self._container.mux(self._track.encode(None))
+            self._track.finish()
             self._container.close()
             n_packets = _count_frames(self._temporary)
             if n_packets != self.n_written:
@@ -237,22 +204,14 @@ class FrameWriter:
                     f"{self.path} came out with {n_packets} of {self.n_written} frames",
                     "check the free space on the disk and try again",
                 )
+            if self._check is not None:
+                self._check(self._temporary)
             self._temporary.replace(self.path)
 
     def _discard(self) -> None:
         with suppress(Exception):  # the error that brought us here is the one to show
             self._container.close()
         self._temporary.unlink(missing_ok=True)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Codec and disk errors as MediaError with a hint."""
-        try:
-            yield
-        except (FFmpegError, OSError, ValueError) as error:
-            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            hint = "free some space on the disk" if full else "check the folder and its rights"
-            raise MediaError(f"{self.path} cannot be written", hint, str(error)) from error
 
 
 def _written_matrix(colour: Colour, height: int) -> int:

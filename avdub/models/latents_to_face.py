@@ -159,12 +159,21 @@ class LatentsToFace(nn.Module):
         drawn = fills(target.shape, size)  # (B, 3, S, S)
         flow, weights = self._fields(target, hidden, drawn, exemplars)
         blend = mixed(_gathered(exemplars.images, flow), weights)  # (B, 3, S, S)
-        paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
-        colours = 0.25 * torch.tanh(self.paint(paint_input).float())
-        # the colours of few people are wrong on others: all that may be added is light
-        residual = (colours * self.light).sum(1, keepdim=True)  # (B, 1, S, S)
+        residual = torch.zeros_like(blend[:, :1])
+        if self.adds_light or torch.is_grad_enabled():
+            paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
+            colours = 0.25 * torch.tanh(self.paint(paint_input).float())
+            # the colours of few people are wrong on others: all that may be added is light
+            residual = (colours * self.light).sum(1, keepdim=True)  # (B, 1, S, S)
         inside = target.mask * (blend + residual)
         return Mouth(flow, weights, residual, hidden + inside)
+
+    @property
+    def adds_light(self) -> bool:
+        """Whether there is a residual: not before it is learned, nor where it was left out."""
+        last = self.paint.out
+        assert last.bias is not None, "the last layer has a bias"
+        return bool(last.weight.any() or last.bias.any())
 
     def _fields(
         self, target: Target, hidden: Tensor, drawn: Tensor, exemplars: Exemplars

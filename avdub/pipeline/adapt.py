@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from avdub.checkpoint import load_module, read_tensors, save_module, sha256
+from avdub.checkpoint import load_module, read_tensors, save_module
 from avdub.errors import AvdubError
 from avdub.home import user_cache
 from avdub.learning.actor_frames import CHOOSE, LEARN
@@ -24,9 +24,11 @@ from avdub.learning.paint_actor import OwnExemplars, PaintActorRecipe, Painted, 
 from avdub.media.probe import MediaInfo, probe
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.pipeline.animate import multiplies_bf16
+from avdub.pipeline.digest import file_digest
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Plan
 from avdub.pipeline.report import AdaptationReport
+from avdub.pipeline.store import ADAPTED
 from avdub.pipeline.watch import actor_frames, spoken, watch
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
@@ -58,13 +60,17 @@ class Adapted:
 
 
 def adapt_for(
-    plan: Plan, weights: Weights, options: DubOptions, progress: Progress = silent
+    plan: Plan,
+    weights: Weights,
+    options: DubOptions,
+    progress: Progress = silent,
+    folder: Path | None = None,
 ) -> Adapted:
     """As `adapt`, for a dub: nothing is learned where no face is animated."""
     if all(job.face is None for job in plan.jobs):
         return Adapted(weights.latents_to_face, AdaptationReport(False, "no face is animated"))
     whole = options.adapt_video
-    return adapt(probe(whole) if whole else plan.info, weights, options, progress)
+    return adapt(probe(whole) if whole else plan.info, weights, options, progress, folder)
 
 
 def adapt(
@@ -72,15 +78,16 @@ def adapt(
     weights: Weights,
     options: DubOptions | None = None,
     progress: Progress = silent,
+    folder: Path | None = None,
 ) -> Adapted:
     """`weights.latents_to_face` adapted to the faces of a video, or as it is with the reason.
 
     Takes `options.adapt_seconds` and a few more at most. A video that cannot be learned from is no
-    error.
+    error. The result is kept in `folder`, with what else lies there; None is the user's cache.
     """
     options, began = options or DubOptions(), time.monotonic()
     model = weights.latents_to_face
-    file = user_cache() / "adapt" / f"{_key(info, model, options)}.safetensors"
+    file = (folder or user_cache()) / ADAPTED / f"{_key(info, model, options)}.safetensors"
     cached = _cached(file)
     if cached is not None:
         return cached
@@ -157,7 +164,7 @@ def _key(info: MediaInfo, model: LatentsToFace, options: DubOptions) -> str:
     """Of everything that makes the result, but for the speed of the machine."""
     digest = hashlib.sha256()
     choices = (VERSION, options.seed, float(options.adapt_seconds), options.face_backend)
-    digest.update(json.dumps([*choices, sha256(info.path)]).encode())
+    digest.update(json.dumps([*choices, file_digest(info.path)]).encode())
     for value in model.state_dict().values():
         digest.update(value.contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]
@@ -183,7 +190,9 @@ def _remembered(made: Adapted, file: Path) -> Adapted:
     facts = {FACTS: json.dumps(asdict(made.report))}
     own = file.with_name(f"{file.stem}.{os.getpid()}{file.suffix}")  # two runs may make the same
     try:
+        file.parent.mkdir(0o700, parents=True, exist_ok=True)
         save_module(own, made.model, made.model.config, facts=facts)
+        own.chmod(0o600)
         own.replace(file)
         for old in sorted(file.parent.glob("*.safetensors"), key=_last_used)[:-KEPT]:
             old.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ find out. `--adapt` does the same, and the painter too.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,7 +15,9 @@ from avdub.faces.track import FaceTrack
 from avdub.learning.lip_actor import LipFit, fit_lips, widen
 from avdub.media.probe import MediaInfo
 from avdub.models.latents_to_face import LatentsToFace
+from avdub.pipeline.keep_speech import machine, mouth_files
 from avdub.pipeline.report import LipReport
+from avdub.pipeline.store import Form, Memory, Product
 from avdub.pipeline.watch import spoken, watched
 from avdub.pipeline.weights import Weights
 from avdub.timeline import Span
@@ -25,16 +27,34 @@ PART_S = 6.0  # of a track at a time, so that they come from all over a long vid
 FOREVER = float("inf")
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What was found out: how to stretch the lip head, or why not."""
+
+    fit: LipFit | None
+    why_not: str = ""
+
+
 def fit_mouth(
-    info: MediaInfo, tracks: Iterable[FaceTrack], weights: Weights
+    info: MediaInfo,
+    tracks: Iterable[FaceTrack],
+    weights: Weights,
+    memory: Memory | None = None,
 ) -> tuple[LatentsToFace, LipReport]:
     """The face model with its lip head stretched as far as the faces of `tracks` open when they
-    speak, or as it is, and why."""
-    model = weights.latents_to_face
-    seen = watched(info, parts_of(tracks, float(info.rate)))
-    said = spoken(info, seen, weights, model, FOREVER) if len(seen) else None
-    fit, why_not = fit_lips(said) if said is not None else (None, "nobody is seen and heard")
-    return (widen(model, fit) if fit else model), _report(fit, why_not)
+    speak, or as it is, and why. `memory` knows what earlier runs found out."""
+    model, memory = weights.latents_to_face, memory or Memory()
+    parts = parts_of(tracks, float(info.rate))
+
+    def make() -> Fitted:
+        seen = watched(info, parts)
+        said = spoken(info, seen, weights, model, FOREVER) if len(seen) else None
+        return Fitted(*(fit_lips(said) if said is not None else (None, "nobody is seen and heard")))
+
+    looks = [(part.frames, part.landmarks, part.visible) for part in parts]
+    found = memory.recall(LIPS, (info.path, looks, mouth_files(weights), machine(weights)), make)
+    report = _report(found.fit, found.why_not)
+    return (widen(model, found.fit) if found.fit else model), report
 
 
 def parts_of(tracks: Iterable[FaceTrack], rate: float) -> list[FaceTrack]:
@@ -69,6 +89,31 @@ def _pieces(track: FaceTrack, length: int) -> list[FaceTrack]:
                 )
             )
     return found
+
+
+def _packed(found: Fitted) -> Product:
+    fit = found.fit
+    if fit is None:
+        return Product({}, {"why_not": found.why_not})
+    facts = {"gain": fit.gain, "correlation": fit.correlation}
+    return Product(
+        {"change": fit.change},
+        {**facts, "errors": list(fit.errors), "amplitudes": list(fit.amplitudes)},
+    )
+
+
+def _unpacked(product: Product) -> Fitted:
+    facts = product.facts
+    if "why_not" in facts:
+        return Fitted(None, str(facts["why_not"]))
+    before, after = (float(x) for x in facts["errors"])
+    low, high = (float(x) for x in facts["amplitudes"])
+    change = np.asarray(product.arrays["change"], np.float64)
+    correlation = float(facts["correlation"])
+    return Fitted(LipFit(float(facts["gain"]), change, (before, after), correlation, (low, high)))
+
+
+LIPS = Form("lips", 1, _packed, _unpacked)
 
 
 def _report(fit: LipFit | None, why_not: str) -> LipReport:

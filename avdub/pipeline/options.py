@@ -16,6 +16,7 @@ class DubOptions:
     min_rate: float = 0.7  # how much slower it may be drawn out to fill its slot
     pace: float = 1.0  # natural durations are divided by it before they are fitted
     prosody: str = "original"  # melody and level after the original lines, or "plain"
+    lips: str = "original"  # opened as far as the original speakers open theirs, or "plain"
     duck_db: float = -60.0  # the original sound under new speech
     crf: int = 16
     seed: int = 0

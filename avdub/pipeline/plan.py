@@ -24,15 +24,16 @@ from avdub.media.subtitles import (
     spread_transcript,
 )
 from avdub.media.waveform import detect_speech
-from avdub.pipeline.cast import Voice, cast_voices
-from avdub.pipeline.encode import Line, rate_for, read_line
+from avdub.pipeline.cast import Voice
+from avdub.pipeline.encode import Line, rate_for
 from avdub.pipeline.follow import find_faces, sound_energy
+from avdub.pipeline.lines import cast_segments, read_lines, read_texts
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.prosody import PLAIN, Prosody, find_prosody
 from avdub.pipeline.report import ModelFacts
+from avdub.pipeline.store import Memory
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
-from avdub.text.reading import Reading, read_aloud
 from avdub.timeline import STEP_RATE, Segment, Span, boundary
 
 SPARE_S = Fraction(1, 2)  # silence before the next cue that a long line may use
@@ -65,6 +66,7 @@ class Job:
     face: int | None
     problem: str = ""
     prosody: Prosody = PLAIN
+    is_broken: bool = False  # the problem is an error, and worth another try
 
     @property
     def rate(self) -> float | None:
@@ -140,33 +142,38 @@ def make_plan(
     progress: Progress = silent,
     weights: Weights | None = None,
     hints: dict[int, Prosody] | None = None,
+    memory: Memory | None = None,
 ) -> Plan:
     """Read everything, decide everything, synthesize nothing. Raises AvdubError.
 
     `hints` is the prosody of segments by index where it is known already, not from this video.
+    `memory` knows what earlier runs found out.
     """
-    options = options or DubOptions()
+    options, memory = options or DubOptions(), memory or Memory()
     info = probe(video)
     segments, warnings = read_segments(info, subtitles, options)
     weights = weights or Weights(options.model)
-    family = weights.front_end
-    readings = {s.index: read_aloud(s.text, s.emphasis, family, options.language) for s in segments}
+    readings, unread = read_texts(segments, weights, options)
     name = options.voice or weights.voice_for(options.language)
-    cast = cast_voices(info, segments, weights, name)
+    cast = cast_segments(info, segments, weights, name, memory)
     if not weights.speaks(name, options.language):
         warnings.append(f"the voice {name} was not trained to speak {options.language}")
-    tracks, cuts = find_faces(info, segments, weights, options, progress)
-    energy = sound_energy(info)
+    lines, broken = read_lines(readings, cast, weights, options, memory)
+    broken |= unread
+    tracks, cuts = find_faces(info, segments, weights, options, progress, memory)
+    energy = sound_energy(info, memory)
     faces = assign(segments, list(tracks.values()), info.timeline, energy)
     if hints is None:
-        hints = original_prosody(info, subtitles, segments, options, weights)
+        hints = original_prosody(info, subtitles, segments, options, weights, memory)
     jobs = []
     for n, segment in enumerate(segments):
-        voice = cast[segment]
-        line = _line(readings[segment.index], voice, weights, options.pace)
+        line = lines.get(segment.index)
         following = segments[n + 1].start if n + 1 < len(segments) else info.end
-        part = Part(segment, voice, line, hints.get(segment.index, PLAIN))
-        jobs.append(_job(info, part, faces[segment.index], following, options.max_rate))
+        part = Part(segment, cast[segment], line, hints.get(segment.index, PLAIN))
+        job = _job(info, part, faces[segment.index], following, options.max_rate)
+        if segment.index in broken:
+            job = replace(job, problem=broken[segment.index], is_broken=True)
+        jobs.append(job)
     times = tuple(float(info.frame_times[c]) for c in cuts)
     facts = ModelFacts(weights.name, weights.mouth, cast.notes, weights.licences)
     cost = weights.speech_cost_s
@@ -208,6 +215,7 @@ def original_prosody(
     segments: Sequence[Segment],
     options: DubOptions,
     weights: Weights,
+    memory: Memory | None = None,
 ) -> dict[int, Prosody]:
     """What the original lines of `segments` suggest, by index; nothing where none is wanted.
 
@@ -218,14 +226,7 @@ def original_prosody(
     everybody = segments
     if options.segments is not None:
         everybody, _ = read_segments(info, subtitles, replace(options, segments=None))
-    return find_prosody(info, segments, everybody, weights.voice_activity)
-
-
-def _line(reading: Reading, voice: Voice, weights: Weights, pace: float) -> Line | None:
-    if not reading.phonemes:
-        return None
-    style = voice.styles["text"]
-    return read_line(weights.text_to_latents, reading, style, weights.front_end, pace)
+    return find_prosody(info, segments, everybody, weights.voice_activity, memory or Memory())
 
 
 def _job(

@@ -5,7 +5,7 @@ that the mouth is made from too.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from avdub.media.voice_activity import ENTER, WINDOW_S, speech_probability
 from avdub.media.waveform import Waveform, gain, resample
 from avdub.pipeline.encode import Accent, Asked
 from avdub.pipeline.speak import LOUDEST_DB, QUIETEST_DB, levelled, speech_level
+from avdub.pipeline.store import Form, Memory, Product
 from avdub.pitch import log_f0
 from avdub.timeline import F0_PER_STEP, SAMPLE_RATE, STEP_RATE, Segment
 
@@ -64,19 +65,25 @@ class Manner:
 
 
 def find_prosody(
-    info: MediaInfo, segments: Sequence[Segment], everybody: Sequence[Segment], vad: Path
+    info: MediaInfo,
+    segments: Sequence[Segment],
+    everybody: Sequence[Segment],
+    vad: Path,
+    memory: Memory | None = None,
 ) -> dict[int, Prosody]:
     """What the original lines of `segments` suggest, by segment index.
 
     Each is compared with what is typical of its speaker among `everybody`, all segments of the
-    video. Holds the sound of one segment at a time. Raises WeightsError.
+    video. Holds the sound of one segment at a time; `memory` knows lines measured before. Raises
+    WeightsError.
     """
+    memory = memory or Memory()
     if info.audio is None:
         return {s.index: Prosody(plain="the video has no sound") for s in segments}
     speakers = {s.speaker for s in segments}
     typical = {s.index: s for who in speakers for s in _spread_out(everybody, who)}
     measured = {
-        s.index: _measure_segment(info, s, vad)
+        s.index: _measure_segment(info, s, vad, memory)
         for s in {**typical, **{s.index: s for s in segments}}.values()
     }
     of_speaker = {
@@ -92,9 +99,25 @@ def _spread_out(everybody: Sequence[Segment], speaker: str | None) -> list[Segme
     return [own[n] for n in places]
 
 
-def _measure_segment(info: MediaInfo, segment: Segment, vad: Path) -> Manner | None:
-    sound = read_audio(info.path, info, (segment.start, segment.end))
-    return measure(sound, vad) if sound is not None and len(sound) else None
+def _measure_segment(info: MediaInfo, segment: Segment, vad: Path, memory: Memory) -> Manner | None:
+    def make() -> tuple[Manner | None]:
+        sound = read_audio(info.path, info, (segment.start, segment.end))
+        return (measure(sound, vad) if sound is not None and len(sound) else None,)
+
+    parts = (info.path, segment.start_ms, segment.end_ms, vad)
+    return memory.recall(MANNERS, parts, make, [segment.index])[0]
+
+
+def _packed(manner: tuple[Manner | None]) -> Product:
+    return Product(facts={"manner": [asdict(each) if each else None for each in manner]})
+
+
+def _unpacked(product: Product) -> tuple[Manner | None]:
+    (manner,) = product.facts["manner"]
+    return (Manner(**manner) if manner else None,)
+
+
+MANNERS = Form("prosody", 1, _packed, _unpacked)
 
 
 def measure(sound: Waveform, vad: Path) -> Manner | None:

@@ -4,7 +4,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avdub.errors import AvdubError
+
 if TYPE_CHECKING:
+    from avdub.media.spliced import Spliced
     from avdub.pipeline.prosody import Prosody
 
 DUBBED, VOICE_ONLY, KEPT, FAILED = "dubbed", "voice_only", "kept", "failed"
@@ -49,6 +52,14 @@ class SegmentReport:
     rate: float | None = None
     face: int | None = None
     prosody: "Prosody | None" = None
+    cached: tuple[str, ...] = ()  # kinds of products that were kept by an earlier run
+
+
+def in_words(error: Exception) -> str:
+    """Why a segment failed, for people."""
+    if isinstance(error, AvdubError):
+        return error.message
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 @dataclass(frozen=True)
@@ -139,7 +150,7 @@ class AdaptationReport:
 
 @dataclass(frozen=True)
 class DubReport:
-    """The whole run. `timing` maps `<stage>_s` to seconds."""
+    """The whole run. `timing` maps `<stage>_s` to seconds, `picture` counts the video's packets."""
 
     output: Path
     frames: int
@@ -150,6 +161,8 @@ class DubReport:
     warnings: tuple[str, ...] = ()
     made_by: ModelFacts | None = None
     adaptation: AdaptationReport | None = None
+    picture: "Spliced | None" = None
+    lips: LipReport | None = None
 
     @property
     def exit_code(self) -> int:

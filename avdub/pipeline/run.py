@@ -4,71 +4,50 @@ Two streaming passes over the video: one follows faces (plan), one animates and 
 one batch of frames plus the segments' latents, whatever the length.
 """
 
-import re
-import resource
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from avdub.errors import AvdubError, InputError
-from avdub.latents import Latents
-from avdub.media.ahead import read_ahead
-from avdub.media.audio import iter_audio, read_audio
+from avdub.media.audio import iter_audio
 from avdub.media.probe import AudioInfo, MediaInfo, probe
-from avdub.media.splice import check_output, write_dub
+from avdub.media.retouch import Repaint
+from avdub.media.sound_track import Tracks
+from avdub.media.splice import check_depth, check_output, write_dub
+from avdub.media.spliced import Spliced
 from avdub.media.video import FrameReader
 from avdub.media.waveform import Waveform, silence
 from avdub.media.writer import default_suffix
-from avdub.pipeline.adapt import Adapted, adapt_for
-from avdub.pipeline.animate import Animator, Drive, drive, meet_actor
-from avdub.pipeline.cast import find_voice
-from avdub.pipeline.encode import accents, encode, fit_line, read_line
+from avdub.pipeline.actor import Troupe, meet_actor
+from avdub.pipeline.adapt import adapt_for
+from avdub.pipeline.animate import Animator, Unpainted
+from avdub.pipeline.clock import Clock, peak_rss_mb
+from avdub.pipeline.drive import SegmentDrive
+from avdub.pipeline.mouth import fit_mouth
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Job, Plan, make_plan
-from avdub.pipeline.prosody import PLAIN, Prosody, colour, intone
-from avdub.pipeline.report import DUBBED, FAILED, KEPT, VOICE_ONLY, DubReport, SegmentReport
-from avdub.pipeline.speak import Overlay, enhance, hear, lay_over, overlay, speak
+from avdub.pipeline.prosody import Prosody
+from avdub.pipeline.report import (
+    DUBBED,
+    FAILED,
+    KEPT,
+    VOICE_ONLY,
+    AdaptationReport,
+    DubReport,
+    LipReport,
+    SegmentReport,
+)
+from avdub.pipeline.say import speak_text
+from avdub.pipeline.speak import lay_over
+from avdub.pipeline.store import NOTHING, Memory, Store
+from avdub.pipeline.voiced import SILENT_RATE, Voiced, speak_all
 from avdub.pipeline.weights import Weights, choose_device
 from avdub.progress import Progress, silent
-from avdub.text.reading import read_aloud
 from avdub.timeline import STEP_RATE, Span, boundary
 
-SILENT_RATE = 48_000  # of the sound track given to a video that has none
+__all__ = ["default_output", "dub", "speak_text"]
 BLOCK_S = 10
-
-
-@dataclass
-class Clock:
-    """Seconds a stage, for the report."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent = time.perf_counter() - begin
-            self.seconds[f"{name}_s"] = round(self.seconds.get(f"{name}_s", 0.0) + spent, 3)
-
-    def total(self) -> dict[str, float]:
-        return {**self.seconds, "total_s": round(time.perf_counter() - self.started, 3)}
-
-
-@dataclass(frozen=True)
-class Voiced:
-    """A job after the fork's left branch: what moves its mouth, its speech over the original."""
-
-    job: Job
-    mouth: Latents
-    overlay: Overlay
-    rate: float
 
 
 def dub(
@@ -78,33 +57,43 @@ def dub(
     options: DubOptions | None = None,
     progress: Progress = silent,
     hints: dict[int, Prosody] | None = None,
+    store: Store = NOTHING,
 ) -> DubReport:
     """Dub `video` from `subtitles` (None: found beside it) into `output` (None: `<stem>.dub<ext>`).
 
-    `hints` is the prosody of segments by index where it does not come from this video.
-    Raises InputError, MediaError, SubtitleError or WeightsError before any long work where it can;
-    a failure leaves no output.
+    `hints` is the prosody of segments by index where it does not come from this video. What
+    `store` keeps of earlier runs is used, and each segment's products are put there as soon as
+    they are whole. Raises InputError, MediaError, SubtitleError or WeightsError before any long
+    work where it can; a failure leaves no output. Whatever else goes wrong with a segment leaves
+    that one as it was.
     """
-    options, clock = options or DubOptions(), Clock()
+    options, clock, memory = options or DubOptions(), Clock(), Memory(store)
     with clock.stage("probe"):
         device = choose_device(options.device)
         info = probe(video)
         output = output or default_output(info)
         check_output(output, video, options.overwrite)
+        check_depth(info, output)
         weights = Weights(options.model, device)
     with clock.stage("plan"):
-        plan = make_plan(video, subtitles, options, progress, weights, hints)
+        plan = make_plan(video, subtitles, options, progress, weights, hints, memory)
     with clock.stage("speech"):
-        voiced, failed = _speak_all(plan, weights, options, progress)
-    adapted = None
-    if options.adapt:
-        with clock.stage("adapt"):
-            adapted = adapt_for(plan, weights, options, progress)
-    with clock.stage("faces"):
-        animator = _animator(plan, voiced, weights, adapted)
-    with clock.stage("picture"):
-        _write(plan, voiced, animator, output, options, progress)
-    reports = tuple(_report(job, voiced, failed, animator) for job in plan.jobs)
+        voiced, failed = speak_all(plan, weights, options, progress, memory)
+    is_driven = bool(_driven(voiced))
+    faced = _faced(plan, weights, options, memory, progress, clock, is_driven)
+
+    def animators() -> "Animator | None":
+        with clock.stage("faces"):
+            return _animator(plan, voiced, faced.weights, memory)
+
+    written: list[Spliced] = []
+
+    def write(animator: "Animator | None") -> None:
+        with clock.stage("picture"):
+            written.append(_write(plan, voiced, animator, output, options, progress))
+
+    animator = _finish(plan, animators, write, voiced, failed)
+    reports = tuple(_report(job, voiced, failed, animator, memory) for job in plan.jobs)
     return DubReport(
         output,
         len(info.frame_times),
@@ -112,9 +101,11 @@ def dub(
         reports,
         clock.total(),
         peak_rss_mb(),
-        plan.warnings + (adapted.warnings if adapted else ()),
+        (*plan.warnings, *faced.warnings, *store.warnings),
         plan.model,
-        adapted.report if adapted else None,
+        faced.adaptation,
+        picture=written[-1],
+        lips=faced.lips,
     )
 
 
@@ -123,96 +114,105 @@ def default_output(info: MediaInfo) -> Path:
     return info.path.with_name(f"{info.path.stem}.dub{default_suffix(info)}")
 
 
-def speak_text(
-    text: str,
-    options: DubOptions | None = None,
-    seconds: float | None = None,
-    weights: Weights | None = None,
-) -> Waveform:
-    """`text` in a voice, (S, 1) at 16 kHz; with `seconds` it fills them exactly.
+@dataclass(frozen=True)
+class Faced:
+    """The weights with the face model to animate with, and how it was suited to this video."""
 
-    Raises InputError where the text cannot be spoken in so little time.
-    """
-    options = options or DubOptions()
-    weights = weights or Weights(options.model, choose_device(options.device))
-    family = weights.front_end
-    said = read_aloud(text, (), family, options.language)
-    if not said.phonemes:
-        raise InputError("there is nothing to say in this text", "give it at least one word")
-    style = find_voice(weights, options.voice or weights.voice_for(options.language)).styles
-    line = read_line(weights.text_to_latents, said, style["text"], family, options.pace)
-    steps = round(line.natural_steps) if seconds is None else boundary(Fraction(seconds), STEP_RATE)
-    if steps < 1 or line.natural_steps / steps > options.max_rate:
-        raise InputError(
-            f"the text takes {line.natural_s:.2f} s and cannot be spoken in {seconds} s",
-            "allow more --seconds or raise --max-rate",
-        )
-    fit = fit_line(line, steps, 1.0 if seconds is None else options.min_rate)
-    latents = encode(weights.text_to_latents, line, fit, style["text"], options.seed)
-    asked = accents(line, fit)
-    latents = intone(latents, asked, PLAIN)
-    sound = speak(weights.latents_to_speech, latents, style["speech"], options.seed)
-    return colour(sound, asked, PLAIN, None)
+    weights: Weights
+    adaptation: AdaptationReport | None = None
+    lips: LipReport | None = None
+    warnings: tuple[str, ...] = ()
 
 
-def _speak_all(
-    plan: Plan, weights: Weights, options: DubOptions, progress: Progress
-) -> tuple[dict[int, Voiced], dict[int, str]]:
-    """Each speakable job's latents and overlay by segment index, and why others failed."""
-    voiced: dict[int, Voiced] = {}
-    failed: dict[int, str] = {}
-    for job in progress(plan.jobs, "speech", len(plan.jobs)):
-        if job.line is None:
-            continue
-        try:
-            voiced[job.segment.index] = _voice(job, plan.info, weights, options)
-        except AvdubError as error:
-            failed[job.segment.index] = error.message
-    return voiced, failed
+def _faced(
+    plan: Plan,
+    weights: Weights,
+    options: DubOptions,
+    memory: Memory,
+    progress: Progress,
+    clock: Clock,
+    is_driven: bool,
+) -> Faced:
+    """The face model adapted, or only its lips, or as it is: what the options want."""
+    if options.adapt:
+        with clock.stage("adapt"):
+            adapted = adapt_for(plan, weights, options, progress, memory.store.folder)
+        own = weights.with_face(adapted.model)
+        return Faced(own, adapted.report, None, adapted.warnings)
+    if options.lips == "original" and is_driven:
+        with clock.stage("lips"):
+            model, lips = fit_mouth(plan.info, plan.tracks.values(), weights, memory)
+        return Faced(weights.with_face(model), None, lips)
+    return Faced(weights)
 
 
-def _voice(job: Job, info: MediaInfo, weights: Weights, options: DubOptions) -> Voiced:
-    assert job.line is not None, "a job without a line cannot be spoken"
-    style = job.voice.styles
-    seed = options.seed + job.segment.index
-    fit = fit_line(job.line, len(job.steps))
-    asked = accents(job.line, fit)
-    latents = encode(weights.text_to_latents, job.line, fit, style["text"], seed)
-    latents = intone(latents, asked, job.prosody)
-    speech = speak(weights.latents_to_speech, latents, style["speech"], seed)
-    mouth = hear(weights.speech_to_latents, speech) if weights.is_bridged else latents
-    rate = info.audio.rate if info.audio else SILENT_RATE
-    speech = enhance(weights.speech_sr(rate), speech)
-    start, end = Fraction(job.steps.start, STEP_RATE), Fraction(job.steps.end, STEP_RATE)
-    original = read_audio(info.path, info, (start, end)) if info.audio else None
-    span = Span(boundary(start, rate), boundary(end, rate))
-    speech = colour(speech, asked, job.prosody, original)
-    return Voiced(job, mouth, overlay(speech, span, rate), fit.rate)
+def _driven(voiced: dict[int, Voiced]) -> list[Voiced]:
+    """Those that move a face."""
+    return [v for v in voiced.values() if v.job.face is not None and len(v.job.frames)]
 
 
 def _animator(
-    plan: Plan, voiced: dict[int, Voiced], weights: Weights, adapted: Adapted | None
+    plan: Plan,
+    voiced: dict[int, Voiced],
+    weights: Weights,
+    memory: Memory,
 ) -> Animator | None:
     """Everything the second pass needs, or None where no face is driven."""
-    driven = [v for v in voiced.values() if v.job.face is not None and len(v.job.frames)]
+    driven = _driven(voiced)
     if not driven:
         return None
-    model, template = adapted.model if adapted else weights.latents_to_face, weights.template
-    drives: list[Drive] = []
+    info, template, model = plan.info, weights.template, weights.latents_to_face
+    drives: list[SegmentDrive] = []
     for each in driven:
         assert each.job.face is not None, "filtered above"
-        start = Fraction(each.job.steps.start, STEP_RATE)
-        times = [plan.info.frame_times[n] - start for n in each.job.frames.range()]
         on = plan.tracks[each.job.face]
-        inside = Span(
-            max(each.job.frames.start, on.frames.start), min(each.job.frames.end, on.frames.end)
-        )
-        first = inside.start - each.job.frames.start
-        drives.append(drive(model, each.mouth, on.id, inside, times[first : first + len(inside)]))
+        first = max(each.job.frames.start, on.frames.start)
+        inside = Span(first, max(first, min(each.job.frames.end, on.frames.end)))
+        start = Fraction(each.job.steps.start, STEP_RATE)
+        times = tuple(info.frame_times[n] - start for n in inside.range())
+        index = each.job.segment.index
+        drives.append(SegmentDrive(index, on.id, inside, times, each.mouth, model, info.path))
     model.to(weights.device)
     size = model.config.size
-    actors = {d.track: meet_actor(plan.info, plan.tracks[d.track], template, size) for d in drives}
-    return Animator(model, template, actors, drives, plan.info.rate)
+    tracks = {d.track: plan.tracks[d.track] for d in drives}
+    troupe = Troupe(tracks, lambda track: meet_actor(info, tracks[track], template, size))
+    return Animator(model, template, troupe, drives, info.rate, memory)
+
+
+def _finish(
+    plan: Plan,
+    animators: Callable[[], Animator | None],
+    write: Callable[[Animator | None], None],
+    voiced: dict[int, Voiced],
+    failed: dict[int, str],
+) -> Animator | None:
+    """Write the dub; segments whose mouths cannot be painted move from `voiced` to `failed`.
+
+    They keep their original sound as well, so all is written anew without them.
+    """
+    while True:
+        animator = animators()
+        try:
+            write(animator)
+            return animator
+        except Unpainted as error:
+            reasons = error.reasons | (_tried(plan, animator) if animator else {})
+        for index, reason in reasons.items():
+            failed[index] = reason
+            del voiced[index]
+
+
+def _tried(plan: Plan, animator: Animator) -> dict[int, str]:
+    """Why segments cannot be painted, of all that are left: once writing has failed, it should not
+    fail again."""
+    reasons: dict[int, str] = {}
+    for span in animator.spans:
+        with FrameReader(plan.info, span) as reader:
+            try:
+                deque(animator.animate(reader), maxlen=0)
+            except Unpainted as error:
+                reasons |= error.reasons
+    return reasons
 
 
 def _write(
@@ -222,7 +222,7 @@ def _write(
     output: Path,
     options: DubOptions,
     progress: Progress,
-) -> None:
+) -> Spliced:
     info = plan.info
     overlays = [v.overlay for v in voiced.values()]
     sound: Iterator[Waveform] | None = None
@@ -231,11 +231,9 @@ def _write(
     elif overlays:
         sound = lay_over(_silence(info), overlays, options.duck_db)
         info = replace(info, audio=_new_track(info))
-    # the thread that reads ahead must have ended before its reader is closed
-    with FrameReader(plan.info) as reader, closing(read_ahead(reader)) as ahead:
-        frames = progress(ahead, "picture", len(info.frame_times))
-        pictures = animator.animate(frames) if animator else ((f.time, f.image) for f in frames)
-        write_dub(info, output, pictures, sound, options.crf)
+    repaint = Repaint(animator.spans, animator.animate) if animator else None
+    tracks = Tracks(language=options.language)
+    return write_dub(info, output, repaint, sound, options.crf, progress, tracks)
 
 
 def _silence(info: MediaInfo) -> Iterator[Waveform]:
@@ -251,7 +249,11 @@ def _new_track(info: MediaInfo) -> AudioInfo:
 
 
 def _report(
-    job: Job, voiced: dict[int, Voiced], failed: dict[int, str], animator: Animator | None
+    job: Job,
+    voiced: dict[int, Voiced],
+    failed: dict[int, str],
+    animator: Animator | None,
+    memory: Memory,
 ) -> SegmentReport:
     s, done = job.segment, voiced.get(job.segment.index)
     status, reason = DUBBED, job.problem
@@ -276,15 +278,5 @@ def _report(
         round(done.rate, 3) if done else None,
         job.face,
         job.prosody,
+        memory.cached(s.index),
     )
-
-
-def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far."""
-    # Linux starts a child's ru_maxrss at its parent's size; VmHWM is the process's own.
-    status = Path("/proc/self/status")
-    own = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.is_file() else None
-    if own:
-        return round(int(own[1]) / 1024, 1)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)

@@ -20,6 +20,7 @@ from avdub.checkpoint import (
     write_manifest,
 )
 from avdub.errors import InputError
+from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
 from avdub.models.text_to_latents import TextToLatents, TextToLatentsConfig
 from avdub.text import front_end
@@ -101,6 +102,21 @@ def set_sharpness(folder: Path, amount: float) -> None:
     model = load_module(file, LatentsToSpeech, LatentsToSpeechConfig)
     model.config = replace(model.config, sharpen=amount)
     save_result(file, model, str(read_facts(file).get("family", BASE)))
+
+
+def leave_out_light(folder: Path) -> None:
+    """Take the residual of light out of the folder's painter; it can be learned anew.
+
+    What it learns of one face's teeth it paints into others' dark mouths.
+    """
+    file = folder / "latents_to_face.safetensors"
+    model = load_module(file, LatentsToFace, LatentsToFaceConfig)
+    last = model.paint.out
+    assert last.bias is not None, "the last layer has a bias"
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.zero_()
+    save_module(file, model, model.config)
 
 
 def save_result(file: Path, model: TextToLatents | LatentsToSpeech, family: str) -> None:

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from avdub.media.colour import Colour, Orientation, orientation_of
 from avdub.media.probe import probe
-from avdub.media.splice import write_dub
-from avdub.media.video import FrameReader
+from avdub.media.video import FrameReader, FrameWriter
 from tests.make import make_clip, numbered_picture
 
 
@@ -37,8 +36,9 @@ def test_decoding_and_encoding_again_keeps_colours_and_tags(
     info = probe(clip)
     with FrameReader(info) as reader:
         before = list(reader)
-    pairs = [(f.time, f.image) for f in before]
-    write_dub(info, tmp_path / f"out{suffix}", pairs, None)
+    with FrameWriter(tmp_path / f"out{suffix}", info) as writer:
+        for frame in before:
+            writer.write(frame.image, frame.time)
     dub = probe(tmp_path / f"out{suffix}")
     with FrameReader(dub) as reader:
         after = list(reader)

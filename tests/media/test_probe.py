@@ -93,9 +93,19 @@ def test_hdr_is_refused_by_name(transfer: int, name: str, tmp_path: Path) -> Non
     assert "BT.709" in caught.value.hint
 
 
-def test_more_than_8_bits_are_refused_by_name(tmp_path: Path) -> None:
+def test_more_bits_than_can_be_kept_are_refused_by_name(tmp_path: Path) -> None:
+    codec = {"codec": "libx265", "options": {"x265-params": "log-level=none"}}
+    with pytest.raises(MediaError, match="12 bits"):
+        probe(make_clip(tmp_path / "a.mp4", pixel_format="yuv420p12le", **codec))
     with pytest.raises(MediaError, match="10 bits"):
-        probe(make_clip(tmp_path / "a.mp4", pixel_format="yuv420p10le"))
+        probe(make_clip(tmp_path / "a.ts", pixel_format="yuv420p10le"))
+
+
+def test_ten_bits_that_can_be_spliced_are_read(tmp_path: Path) -> None:
+    info = probe(make_clip(tmp_path / "a.mp4", pixel_format="yuv420p10le"))
+    assert info.is_deep
+    with FrameReader(info) as reader:
+        assert [number_of(f.image) for f in reader] == list(range(10))
 
 
 def test_transparency_is_dropped(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 import os
 import shutil
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,10 @@ import pytest
 from avdub.errors import InputError, MediaError
 from avdub.media.audio import iter_audio
 from avdub.media.probe import MediaInfo, probe
-from avdub.media.splice import check_output, write_dub
-from avdub.media.video import FrameReader
+from avdub.media.retouch import Repaint
+from avdub.media.splice import check_depth, check_output, write_dub
+from avdub.media.video import Frame, Image
+from avdub.timeline import Span
 from tests.make import make_clip, make_tone
 
 
@@ -18,17 +22,31 @@ def info(tmp_path: Path) -> MediaInfo:
 
 
 def test_a_dub_reports_how_many_frames_it_has(info: MediaInfo, tmp_path: Path) -> None:
-    with FrameReader(info) as reader:
-        pairs = ((f.time, f.image) for f in reader)
-        assert write_dub(info, tmp_path / "out.mp4", pairs, iter_audio(info.path, info)) == 10
-    assert len(probe(tmp_path / "out.mp4").frame_times) == 10
+    written = write_dub(info, tmp_path / "out.mp4", None, iter_audio(info.path, info))
+    assert written.frames == len(probe(tmp_path / "out.mp4").frame_times) == 10
 
 
-def test_missing_frames_are_an_error_and_leave_no_file(info: MediaInfo, tmp_path: Path) -> None:
-    with FrameReader(info) as reader:
-        pairs = [(f.time, f.image) for f in reader][:-1]
-    with pytest.raises(MediaError, match=r"9 frames where .* has 10"):
-        write_dub(info, tmp_path / "out.mp4", pairs, None)
+@pytest.mark.parametrize("suffix", [".mp4", ".webm"], ids=["spliced", "whole"])
+def test_missing_pictures_are_an_error_and_leave_no_file(
+    suffix: str, info: MediaInfo, tmp_path: Path
+) -> None:
+    def forget(frames: Iterable[Frame]) -> Iterator[tuple[Fraction, Image]]:
+        yield from [(f.time, f.image) for f in frames][:-1]
+
+    with pytest.raises(MediaError, match=r"pictures are missing|9 frames where .* has 10"):
+        write_dub(info, tmp_path / f"out{suffix}", Repaint((Span(2, 6),), forget), None)
+    assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_an_error_of_the_painter_reaches_its_caller_and_leaves_no_file(
+    info: MediaInfo, tmp_path: Path
+) -> None:
+    def fail(frames: Iterable[Frame]) -> Iterator[tuple[Fraction, Image]]:
+        yield from ((f.time, f.image) for f in frames)
+        raise ValueError("no more paint")
+
+    with pytest.raises(ValueError, match="no more paint"):
+        write_dub(info, tmp_path / "out.mp4", Repaint((Span(2, 6),), fail), None)
     assert [p.name for p in tmp_path.iterdir()] == ["in.mp4"]
 
 
@@ -70,6 +88,14 @@ def test_outputs_that_cannot_be_are_refused(
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(InputError, match=words):
         check_output(tmp_path / name, info.path, overwrite=True)
+
+
+def test_ten_bits_are_refused_where_they_would_become_eight(tmp_path: Path) -> None:
+    deep = probe(make_clip(tmp_path / "in.mkv", pixel_format="yuv420p10le"))
+    check_depth(deep, tmp_path / "out.mkv")
+    with pytest.raises(MediaError, match="more than 8 bits a colour and would lose them") as caught:
+        check_depth(deep, tmp_path / "out.mp4")
+    assert "own kind" in caught.value.hint
 
 
 def test_a_folder_without_rights_is_refused(

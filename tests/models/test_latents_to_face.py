@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from avdub.checkpoint import load_module, save_module
 from avdub.models.latents_to_face import (
@@ -212,6 +212,18 @@ def test_the_residual_adds_light_and_no_colour(
     spread = (made.image - made.image.mean(1, keepdim=True)).abs()
     assert level(made.residual) > 0.01
     assert spread[inside].max() < 1e-5
+
+
+def test_without_light_the_mouth_is_what_was_gathered_and_light_can_be_learned_anew(
+    model: LatentsToFace, target: Target, exemplars: Exemplars
+) -> None:
+    nn.init.zeros_(model.paint.out.weight)
+    nn.init.zeros_(model.paint.out.bias)
+    with torch.inference_mode():
+        assert not model(target, exemplars).residual.any()
+    model(target, exemplars).image.sum().backward()
+    assert model.paint.out.weight.grad is not None
+    assert model.paint.out.weight.grad.any()
 
 
 def test_a_recorded_number(model: LatentsToFace, target: Target, exemplars: Exemplars) -> None:

@@ -1,5 +1,6 @@
 """Exemplars, fades and which frames are painted, on a real face with an untrained painter."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from avdub.faces.track import FaceTrack
 from avdub.latents import Latents
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.video import Frame, FrameReader
+from avdub.pipeline.actor import Troupe
 from avdub.pipeline.animate import (
     BATCH,
     GATHERED,
@@ -23,15 +25,18 @@ from avdub.pipeline.animate import (
     Animator,
     Drive,
     K,
+    Unpainted,
     choose_exemplars,
     drive,
     meet_actor,
     with_own_jaw,
 )
+from avdub.pipeline.store import Memory
 from avdub.timeline import Span
 from tests.conftest import FACES
 from tests.models.elsewhere import pretending, sent
 from tests.models.made import noise
+from tests.pipeline.test_store import Shelf
 from tests.tiny import make_latents_to_face, track_face
 
 RATE = Fraction(25)
@@ -279,3 +284,132 @@ def test_a_lower_jaw_of_the_frame_pulls_only_the_wanted_jaw_down() -> None:
     assert 0.1 < made[0, 40:, 1].min() <= made[0, 40:, 1].max() < 0.2
     np.testing.assert_array_equal(made[0, :40], wanted[0, :40])
     np.testing.assert_array_equal(made[1], wanted[1])
+
+
+def remembered(each: Drive, segment: int = 1) -> Drive:
+    return replace(each, segment=segment, parts=("video", each.lips))
+
+
+def with_memory(
+    actor: Actor, template: Floats, shelf: Shelf, *drives: Drive
+) -> tuple[Animator, Memory]:
+    memory = Memory(shelf)
+    model = make_latents_to_face()
+    return Animator(model, template, {0: actor}, drives, RATE, memory), memory
+
+
+def test_remembered_frames_are_those_that_were_painted(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    shelf, each = Shelf(), remembered(make_drive(3, 45))
+    first, before = with_memory(actor, template, shelf, each)
+    made = list(first.animate(frames))
+    again, memory = with_memory(actor, template, shelf, each)
+    recalled = list(again.animate(frames))
+    assert (first.painted, again.painted) == (42, 0)
+    assert (before.cached(1), memory.cached(1)) == ((), ("mouths",))
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(made, recalled, strict=True))
+
+
+def test_a_segment_is_painted_alike_whatever_is_known_of_its_neighbours(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    shelf = Shelf()
+    early, late = remembered(make_drive(3, 21), 1), remembered(make_drive(17, 45), 2)
+    both = list(make_animator(actor, template, early, late).animate(frames))
+    list(with_memory(actor, template, shelf, early, late)[0].animate(frames))
+    changed = replace(early, lips=-early.lips, parts=("video", -early.lips))
+    animator, memory = with_memory(actor, template, shelf, changed, late)
+    made = list(animator.animate(frames))
+    assert (memory.cached(1), memory.cached(2)) == ((), ("mouths",))
+    assert animator.painted == 14
+    assert not np.array_equal(made[10][1], both[10][1])
+    assert all(np.array_equal(made[n][1], both[n][1]) for n in range(17, 50))
+
+
+def test_a_long_segment_is_kept_in_pieces(
+    actor: Actor, template: Floats, frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("avdub.pipeline.animate.CHUNKS_A_PIECE", 2)
+    shelf, each = Shelf(), remembered(make_drive(0, 50))
+    whole = list(make_animator(actor, template, each).animate(frames))
+    stopped = with_memory(actor, template, shelf, each)[0].animate(frames)
+    for _ in range(40):
+        next(stopped)
+    stopped.close()
+    assert len(shelf.products) == 2
+    rest, memory = with_memory(actor, template, shelf, each)
+    resumed = list(rest.animate(frames))
+    assert rest.painted == 50 - 32
+    assert memory.cached(1) == ()
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(whole, resumed, strict=True))
+
+
+def test_frames_may_come_span_by_span(actor: Actor, template: Floats, frames: list[Frame]) -> None:
+    drives = make_drive(3, 12), make_drive(30, 41)
+    whole = list(make_animator(actor, template, *drives).animate(frames))
+    animator = make_animator(actor, template, *drives)
+    assert animator.spans == (Span(3, 12), Span(30, 41))
+    made = [p for span in animator.spans for p in animator.animate(frames[span.start : span.end])]
+    shown = [whole[n] for span in animator.spans for n in span.range()]
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(made, shown, strict=True))
+
+
+def test_few_frames_are_held_back(actor: Actor, template: Floats, frames: list[Frame]) -> None:
+    taken = 0
+
+    def counted() -> Iterator[Frame]:
+        nonlocal taken
+        for frame in frames:
+            taken += 1
+            yield frame
+
+    drives = [replace(make_drive(start, start + 19), track=0) for start in (0, 19)]
+    drives.append(make_drive(13, 50, track=1))
+    actors = {0: actor, 1: actor}
+    animator = Animator(make_latents_to_face(), template, actors, drives, RATE)
+    held = [taken - n for n, _ in enumerate(animator.animate(counted()))]
+    assert max(held) <= 2 * BATCH
+
+
+def test_segments_that_cannot_be_painted_are_told_together(
+    actor: Actor, template: Floats, frames: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf()
+    drives = [remembered(make_drive(n, n + 8), n) for n in (2, 12, 22, 32)]
+    animator, _ = with_memory(actor, template, shelf, *drives)
+    paint = animator._paint_actor
+
+    def failing(actor: Actor, wanted: Drive, pictures: dict[int, np.ndarray]) -> object:
+        if wanted.segment in (12, 32):
+            raise ZeroDivisionError(f"made to fail in {wanted.segment}")
+        return paint(actor, wanted, pictures)
+
+    monkeypatch.setattr(animator, "_paint_actor", failing)
+    with pytest.raises(Unpainted) as caught:
+        list(animator.animate(frames))
+    assert caught.value.reasons == {
+        12: "ZeroDivisionError: made to fail in 12",
+        32: "ZeroDivisionError: made to fail in 32",
+    }
+    assert len(shelf.products) == 2  # what went well is not lost
+    monkeypatch.setattr(animator, "_paint_actor", lambda *_: (_ for _ in ()).throw(MemoryError()))
+    animator.failed.clear()
+    with pytest.raises(MemoryError):
+        list(animator.animate(frames[30:]))
+
+
+def test_actors_are_met_when_needed_and_few_are_held(actor: Actor) -> None:
+    met: list[int] = []
+
+    def meet(track: int) -> Actor:
+        met.append(track)
+        return actor
+
+    troupe = Troupe(dict.fromkeys(range(20), actor.track), meet)
+    assert (len(troupe), met) == (20, [])
+    for track in (*range(20), 19, 18, 0):
+        assert troupe[track] is actor
+    assert met == [*range(20), 0]
+    with pytest.raises(KeyError):
+        troupe[20]

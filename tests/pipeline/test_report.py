@@ -35,5 +35,5 @@ def test_the_json_has_the_promised_fields() -> None:
     assert made["warnings"] == ["line 3"]
     assert set(made["segments"][0]) == {
         *("index", "start_s", "end_s", "text", "voice", "status", "reason", "natural_s", "rate"),
-        *("face", "prosody"),
+        *("face", "prosody", "cached"),
     }

@@ -15,7 +15,7 @@ from torch import nn
 from avdub.checkpoint import list_voices, load_module, load_voice, save_module, verify
 from avdub.errors import InputError
 from avdub.faces.lips import Floats, load_template
-from avdub.models.latents_to_face import LatentsToFaceConfig
+from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.models.latents_to_speech import LatentsToSpeech, LatentsToSpeechConfig
 from avdub.models.speech_to_latents import SpeechToLatentsConfig
 from avdub.models.sync import SyncExpert, SyncExpertConfig
@@ -25,7 +25,13 @@ from avdub.training import latents_to_speech as speech
 from avdub.training import speech_to_latents as listen
 from avdub.training import text_to_latents as text
 from avdub.training.data import SpeechPack
-from avdub.training.export import LICENCES, export_voices, finish, set_sharpness
+from avdub.training.export import (
+    LICENCES,
+    export_voices,
+    finish,
+    leave_out_light,
+    set_sharpness,
+)
 from avdub.training.face_data import FacePack
 from avdub.training.loop import Losses, Run, train
 from avdub.training.predicted import grid_sentence, write_predicted
@@ -268,6 +274,19 @@ def test_a_model_folder_keeps_how_sharp_it_speaks(weights: Path, tmp_path: Path)
     assert after.config == replace(before.config, sharpen=0.4)
     for a, b in zip(before.parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-2)
+
+
+def test_light_that_is_left_out_is_gone_and_all_else_stays(weights: Path, tmp_path: Path) -> None:
+    folder = Path(copytree(weights, tmp_path / "model"))
+    file = folder / "latents_to_face.safetensors"
+    before = load_module(file, LatentsToFace, LatentsToFaceConfig)
+    leave_out_light(folder)
+    after = load_module(file, LatentsToFace, LatentsToFaceConfig)
+    assert (before.adds_light, after.adds_light) == (True, False)
+    kept = {k: v for k, v in after.state_dict().items() if not k.startswith("paint.out.")}
+    assert len(kept) == len(before.state_dict()) - 2
+    for name, value in kept.items():
+        torch.testing.assert_close(value, before.state_dict()[name], atol=1e-3, rtol=1e-2)
 
 
 def test_every_shipped_file_has_a_licence() -> None:

@@ -1,0 +1,1 @@
+"""What surrounds a dub: settings, manifests and batches of files in worker processes."""

@@ -1,0 +1,138 @@
+"""A source's video packets in, the output's out: its own where frames stay, new ones elsewhere.
+
+Packets come once, in order; only touched stretches are decoded.
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+
+from avdub.errors import MediaError
+from avdub.media.ahead import read_ahead
+from avdub.media.container import video_stream
+from avdub.media.gops import DEEPEST, Stretch
+from avdub.media.nal import BrokenStream
+from avdub.media.probe import MediaInfo
+from avdub.media.reencode import Made, Reencoder, after_stretch
+from avdub.media.retouch import Repaint, repainted
+from avdub.media.scan import Scan, Unspliceable
+from avdub.media.video import FrameReader
+from avdub.timeline import Span
+
+
+class Splicer:
+    """Turns the source's video packets, given in order, into those of the output."""
+
+    def __init__(
+        self,
+        source: InputContainer,
+        info: MediaInfo,
+        scanned: Scan,
+        stretches: tuple[Stretch, ...],
+        repaint: Repaint,
+        crf: int,
+    ) -> None:
+        self.info, self.scanned, self.repaint = info, scanned, repaint
+        self.stream = video_stream(source, info.path)
+        self.hash = hashlib.sha256()
+        self.anew = tuple(each.packets for each in stretches)
+        self._following = iter(stretches)
+        self._stretch = next(self._following, None)
+        self._n = 0
+        self._made: Generator[list[Made], None, None] | None = None
+        self._n_made = 0
+        self._held: bytes | None = None
+        context = self.stream.codec_context
+        depth = min([DEEPEST, *(each.depth for each in stretches)])
+        depth = min(depth, context.reorder_depth)
+        self.encoder: Reencoder | None = None
+        if stretches:
+            try:
+                self.encoder = Reencoder(
+                    context, scanned.record, info.time_base, info.rate, depth, crf
+                )
+            except BrokenStream as error:
+                raise Unspliceable(str(error)) from error
+
+    def packets(self, packet: "av.Packet[Stream]") -> Iterator["av.Packet[Stream]"]:
+        """What is written for the next packet of the source."""
+        n, stretch = self._n, self._stretch
+        self._n += 1
+        if stretch is None or n < stretch.packets.start:
+            self.hash.update(packet)
+            packet.dts = int(self.scanned.table.dts[n])
+            packet.duration = self.scanned.duration(n, packet.pts or 0)
+            yield packet
+            return
+        if n == stretch.kept:
+            self._held = bytes(packet)
+        else:
+            if self._made is None:
+                self._begin(stretch)
+            assert self._made is not None, "begun above"
+            yield from self._placed(stretch, next(self._made, []))
+        if n == stretch.packets.end - 1:
+            yield from self._end(stretch)
+
+    def close(self) -> None:
+        """Stop decoding, wherever it is."""
+        if self._made is not None:
+            self._made.close()
+
+    def _begin(self, stretch: Stretch) -> None:
+        assert self.encoder is not None, "made where there are stretches"
+        self._n_made = 0
+        self._made = self._encoded(stretch)
+
+    def _encoded(self, stretch: Stretch) -> Generator[list[Made], None, None]:
+        assert self.encoder is not None, "made where there are stretches"
+        start = round(self.info.start / self.info.time_base)
+        first = (stretch.shown[0] - start) * self.info.time_base
+        index = bisect_left(self.info.frame_times, first)
+        span = Span(index, index + len(stretch.shown))
+        with (
+            FrameReader(self.info, span) as reader,
+            closing(read_ahead(reader.decoded(self.repaint))) as decoded,
+        ):
+            frames = repainted(decoded, self.repaint, self.info.colour, self.info.orientation)
+            yield from self.encoder.encode(frames, stretch.shown, self.scanned.keys)
+
+    def _placed(self, stretch: Stretch, made: Iterable[Made]) -> Iterator["av.Packet[Stream]"]:
+        """New packets in the places of the replaced ones."""
+        for each in made:
+            if self._n_made >= len(stretch.shown):
+                raise MediaError("the encoder made more packets than frames")
+            yield self._packet(stretch, each)
+            self._n_made += 1
+
+    def _packet(self, stretch: Stretch, made: Made) -> "av.Packet[Stream]":
+        packet: av.Packet[Stream] = av.Packet(made.data)
+        slot = self._n_made
+        packet.pts, packet.dts = made.pts, stretch.slots[slot]
+        if packet.dts > made.pts:
+            raise MediaError("the encoder held back more frames than there is time for")
+        packet.duration = self.scanned.duration(stretch.packets.start + slot, made.pts)
+        packet.time_base = self.info.time_base
+        packet.is_keyframe = made.is_keyframe
+        return packet
+
+    def _end(self, stretch: Stretch) -> Iterator["av.Packet[Stream]"]:
+        assert self._made is not None, "a stretch has a packet that is made anew"
+        for made in self._made:
+            yield from self._placed(stretch, made)
+        if self._n_made != len(stretch.shown):
+            raise MediaError(
+                f"the encoder made {self._n_made} packets of {len(stretch.shown)} frames"
+            )
+        if stretch.kept is not None:
+            assert self._held is not None, "it was read before"
+            pts = int(self.scanned.table.pts[stretch.kept])
+            made_of_it = Made(after_stretch(self._held), pts, True)
+            yield self._packet(stretch, made_of_it)
+        self._made, self._held = None, None
+        self._stretch = next(self._following, None)

@@ -1,0 +1,104 @@
+"""Who says what: the voice of every segment, and its words ready to be spoken.
+
+What earlier runs found out is remembered.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from torch import Tensor
+
+from avdub.errors import AvdubError
+from avdub.media.probe import MediaInfo
+from avdub.pipeline.cast import Cast, cast_voices
+from avdub.pipeline.encode import Line, read_line
+from avdub.pipeline.keep_speech import (
+    LINES,
+    VOICES,
+    line_files,
+    machine,
+    slots,
+    voice_files,
+    voice_source,
+)
+from avdub.pipeline.options import DubOptions
+from avdub.pipeline.report import in_words
+from avdub.pipeline.store import Memory
+from avdub.pipeline.weights import Weights
+from avdub.text.reading import Reading, read_aloud
+from avdub.timeline import Segment
+
+log = logging.getLogger(__name__)
+
+
+def cast_segments(
+    info: MediaInfo, segments: Sequence[Segment], weights: Weights, name: str, memory: Memory
+) -> Cast:
+    """The voices; one that is taken from a sound is remembered."""
+
+    def make() -> Cast:
+        return cast_voices(info, segments, weights, name)
+
+    source = voice_source(info.path, name)
+    if source is None:
+        return make()
+    who = (source, name, slots(segments))
+    parts = (who, voice_files(weights), machine(weights))
+    return memory.recall(VOICES, parts, make, [s.index for s in segments])
+
+
+def read_texts(
+    segments: Sequence[Segment], weights: Weights, options: DubOptions
+) -> tuple[dict[int, Reading], dict[int, str]]:
+    """Every segment's reading by index, and what went wrong with those that have none.
+
+    It is read in the voice's own region where none is asked for. What is wrong with all of them, an
+    AvdubError, is raised.
+    """
+    family = weights.front_end
+    name = options.voice or weights.voice_for(options.language)
+    language = weights.read_in(name, options.language)
+    readings: dict[int, Reading] = {}
+    broken: dict[int, str] = {}
+    for each in segments:
+        with _failing_alone(each.index, broken):
+            readings[each.index] = read_aloud(each.text, each.emphasis, family, language)
+    return readings, broken
+
+
+def read_lines(
+    readings: Mapping[int, Reading],
+    cast: Cast,
+    weights: Weights,
+    options: DubOptions,
+    memory: Memory,
+) -> tuple[dict[int, Line], dict[int, str]]:
+    """Every segment's words ready to be spoken, where there are any; else as `read_texts`."""
+    family = weights.front_end
+    lines: dict[int, Line] = {}
+    broken: dict[int, str] = {}
+    for index, reading in readings.items():
+        if not reading.phonemes:
+            continue
+        style = cast.voices[index].styles["text"]
+        parts = (reading, style, family.name, options.pace, line_files(weights), machine(weights))
+
+        def make(reading: Reading = reading, style: Tensor = style) -> Line:
+            return read_line(weights.text_to_latents, reading, style, family, options.pace)
+
+        with _failing_alone(index, broken):
+            lines[index] = memory.recall(LINES, parts, make, [index])
+    return lines, broken
+
+
+@contextmanager
+def _failing_alone(index: int, broken: dict[int, str]) -> Iterator[None]:
+    """Whatever is odd about one segment must not stop the others."""
+    try:
+        yield
+    except (AvdubError, MemoryError):
+        raise
+    except Exception as error:
+        log.info("segment %d cannot be read", index, exc_info=True)
+        broken[index] = in_words(error)

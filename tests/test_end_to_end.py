@@ -1,11 +1,14 @@
 """The whole way with tiny untrained models and a real face: what a dub must keep, and bad runs."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 import avdub.pipeline.run as run_module
 import avdub.pipeline.voiced as voiced_module
@@ -114,6 +117,32 @@ def test_the_tone_is_gone_under_the_new_speech(dubbed: DubReport) -> None:
     time = np.arange(len(inside)) / 44_100
     tone = abs(np.mean(inside * np.exp(-2j * np.pi * 220 * time)))
     assert tone < 0.02  # it was 0.25
+
+
+def tracks_of(path: Path) -> list[tuple[str, bool, int]]:
+    """Language, whether it is the default, and samples of each sound track."""
+    with av.open(str(path)) as container:
+        streams = container.streams.audio
+        found = [(s.language or "", bool(s.disposition & Disposition.default)) for s in streams]
+        counts = [sum(f.samples for f in _frames(path, n)) for n in range(len(streams))]
+    return [(*facts, n) for facts, n in zip(found, counts, strict=True)]
+
+
+def _frames(path: Path, number: int) -> list[av.AudioFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(audio=number))
+
+
+def test_the_original_sound_may_be_kept_as_a_second_track(
+    dubbed: DubReport, face_clip: Path, tmp_path: Path, options: DubOptions
+) -> None:
+    srt = write_srt(tmp_path / "s.srt", *CUES)
+    both = dub(face_clip, srt, tmp_path / "both.mp4", replace(options, audio="add"))
+    (new, first, n_new), (_, second, n_old) = tracks_of(both.output)
+    assert (new, first, second) == ("eng", True, False)
+    assert n_new == pytest.approx(n_old, abs=2048)
+    np.testing.assert_array_equal(sound(both.output), sound(dubbed.output))
+    assert [facts[:2] for facts in tracks_of(dubbed.output)] == [("eng", True)]
 
 
 def test_the_report_says_where_time_went(dubbed: DubReport) -> None:

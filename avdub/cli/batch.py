@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -13,6 +13,7 @@ from avdub.cli.batch_screen import showing_rows
 from avdub.cli.batch_tables import show_findings, show_rows, summary
 from avdub.cli.boundary import INTERRUPTED
 from avdub.cli.cache import GB
+from avdub.cli.chosen import chosen_options
 from avdub.cli.dub import working
 from avdub.cli.screen import Screen
 from avdub.pipeline.options import DubOptions
@@ -50,6 +51,7 @@ def batch_command(
     adapt_seconds: opt.AdaptSeconds = D.adapt_seconds,
     crf: opt.Crf = D.crf,
     duck_db: opt.DuckDb = D.duck_db,
+    audio: opt.AudioOption = opt.Audio(D.audio),
     force: own.Force = D.overwrite,
     cache: opt.Cache = True,
     cache_dir: opt.CacheDir = None,
@@ -65,12 +67,7 @@ def batch_command(
     talk.es.dub.mp4. One file that fails stops no other. Exit code 0 when all is well, 5 when some
     failed or kept segments.
     """
-    spoken: dict[str, Any] = {"voice": voice, "max_rate": max_rate, "min_rate": min_rate}
-    spoken |= {"pace": pace, "prosody": prosody.value, "seed": seed, "model": model}
-    seen: dict[str, Any] = {"face_backend": face_backend.value, "adapt": adapt, "crf": crf}
-    seen |= {"lips": lips.value}
-    seen |= {"adapt_seconds": adapt_seconds, "duck_db": duck_db, "device": device}
-    options = DubOptions(**spoken, **seen, overwrite=force)
+    options = chosen_options(ctx, language=D.language)
     screen, wanted = Screen.of(ctx), (pattern, recursive, _languages(lang), language, output)
     findings = _look(screen, inputs, wanted, options, retry_failed, progress)
     if dry_run:

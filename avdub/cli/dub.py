@@ -11,6 +11,7 @@ import typer
 from avdub.cli import options as opt
 from avdub.cli.batch_options import KeepManifest
 from avdub.cli.cache import Kept, open_store
+from avdub.cli.chosen import chosen_options
 from avdub.cli.progress import showing
 from avdub.cli.screen import Screen
 from avdub.cli.tables import show_plan, show_report
@@ -61,6 +62,7 @@ def dub_command(
     adapt_seconds: opt.AdaptSeconds = D.adapt_seconds,
     crf: opt.Crf = D.crf,
     duck_db: opt.DuckDb = D.duck_db,
+    audio: opt.AudioOption = opt.Audio(D.audio),
     force: opt.Force = D.overwrite,
     cache: opt.Cache = True,
     cache_dir: opt.CacheDir = None,
@@ -73,26 +75,9 @@ def dub_command(
 ) -> None:
     """Dub a video: speak its subtitles and make the mouths fit.
 
-    Exit code 0 when every segment is dubbed, 5 when some kept their picture or sound."""
-    options = DubOptions(
-        voice=voice,
-        language=language,
-        segments=segments,
-        face_backend=face_backend.value,
-        adapt=adapt,
-        adapt_seconds=adapt_seconds,
-        max_rate=max_rate,
-        min_rate=min_rate,
-        pace=pace,
-        prosody=prosody.value,
-        lips=lips.value,
-        duck_db=duck_db,
-        crf=crf,
-        seed=seed,
-        device=device,
-        model=model,
-        overwrite=force,
-    )
+    Exit code 0 when every segment is dubbed, 5 when some kept their picture or sound.
+    """
+    options = chosen_options(ctx)
     screen, asked = Screen.of(ctx), Asked(video, subtitles, options)
     kept = Kept(cache, cache_dir, cache_size)
     if dry_run:
@@ -124,18 +109,7 @@ def plan_command(
     no_color: opt.NoColor = False,
 ) -> None:
     """Show what a dub would do, and every problem, without making anything."""
-    options = DubOptions(
-        voice=voice,
-        language=language,
-        segments=segments,
-        face_backend=face_backend.value,
-        max_rate=max_rate,
-        min_rate=min_rate,
-        pace=pace,
-        prosody=prosody.value,
-        device=device,
-        model=model,
-    )
+    options = chosen_options(ctx)
     asked, kept = Asked(video, subtitles, options), Kept(cache, cache_dir, cache_size)
     raise typer.Exit(_plan(Screen.of(ctx), asked, progress, as_json, kept))
 
@@ -170,24 +144,8 @@ def preview_command(
 
     Default output: <video>.preview-N.mp4 beside the video.
     """
-    options = DubOptions(
-        voice=voice,
-        language=language,
-        segments=frozenset({segment}),
-        face_backend=face_backend.value,
-        adapt=adapt,
-        adapt_seconds=adapt_seconds,
-        adapt_video=video if adapt else None,
-        max_rate=max_rate,
-        min_rate=min_rate,
-        pace=pace,
-        prosody=prosody.value,
-        lips=lips.value,
-        crf=crf,
-        seed=seed,
-        device=device,
-        model=model,
-        overwrite=force,
+    options = chosen_options(
+        ctx, segments=frozenset({segment}), adapt_video=video if adapt else None
     )
     screen = Screen.of(ctx)
     with working(screen, progress) as shown:

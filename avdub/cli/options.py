@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from avdub.cli.chosen import Audio as Audio
+from avdub.cli.chosen import Lips as Lips
+from avdub.cli.chosen import Prosody as Prosody
 from avdub.cli.screen import remember_debug, remember_no_color
 from avdub.pipeline.options import DubOptions
 
@@ -30,20 +33,6 @@ class FaceBackend(StrEnum):
 
     mediapipe = "mediapipe"
     insightface = "insightface"
-
-
-class Prosody(StrEnum):
-    """Where the melody of the speech comes from, besides the text."""
-
-    original = "original"
-    plain = "plain"
-
-
-class Lips(StrEnum):
-    """How far the lips open."""
-
-    original = "original"
-    plain = "plain"
 
 
 def parse_segments(text: str) -> frozenset[int]:
@@ -179,6 +168,15 @@ DuckDb = Annotated[
         max=0.0,
         rich_help_panel=OUTPUT,
         help="Level of the original sound under new speech, in dB.",
+    ),
+]
+AudioOption = Annotated[
+    Audio,
+    typer.Option(
+        "--audio",
+        rich_help_panel=OUTPUT,
+        help="replace: the dub in place of the first sound track; add: before all of them; only: "
+        "no other track.",
     ),
 ]
 FaceBackendOption = Annotated[

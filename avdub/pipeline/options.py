@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class DubOptions:
     prosody: str = "original"  # melody and level after the original lines, or "plain"
     lips: str = "original"  # opened as far as the original speakers open theirs, or "plain"
     duck_db: float = -60.0  # the original sound under new speech
+    audio: Literal["replace", "add", "only"] = "replace"  # the first sound track; "only": no other
     crf: int = 16
     seed: int = 0
     device: str = "auto"

@@ -232,7 +232,7 @@ def _write(
         sound = lay_over(_silence(info), overlays, options.duck_db)
         info = replace(info, audio=_new_track(info))
     repaint = Repaint(animator.spans, animator.animate) if animator else None
-    tracks = Tracks(language=options.language)
+    tracks = Tracks(options.audio, options.language)
     return write_dub(info, output, repaint, sound, options.crf, progress, tracks)
 
 

@@ -165,8 +165,8 @@ def export(
         bool,
         typer.Option(
             "--light/--no-light",
-            help="Keep the painter's residual of light, or leave it out: learned from one face, it "
-            "is wrong on others.",
+            help="Whether painted mouths get the residual of light before they are adapted to "
+            "somebody: learned from one face, it is wrong on others.",
         ),
     ] = True,
 ) -> None:

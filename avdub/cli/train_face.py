@@ -1,5 +1,6 @@
 """`avdub train latents-to-face` and `sync`: what learns from faces."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,7 +86,7 @@ def latents_to_face(
     config = TrainConfig(steps, batch, lr, warmup=50, seed=seed, bf16=False)
     if stage == "paint":
         begun = _painter(start) if start else None
-        sizes = begun.config if begun else LatentsToFaceConfig(latents=kind.width)
+        sizes = replace(begun.config, light=True) if begun else LatentsToFaceConfig(kind.width)
         model = face.train_painter(pack, template, run, face.PaintRecipe(config, sizes), begun)
     else:
         model = _face_to_teach(file, kind, stage, seed)

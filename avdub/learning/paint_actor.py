@@ -170,7 +170,7 @@ class _Tuning:
     def __init__(
         self, start: LatentsToFace, frames: ActorFrames, recipe: PaintActorRecipe, seed: int
     ) -> None:
-        self.model, self.averaged = copy.deepcopy(start), copy.deepcopy(start)
+        self.model, self.averaged = start.with_light(True), start.with_light(True)
         self.model.requires_grad_(True).lips.requires_grad_(False)
         self.frames, self.recipe, self.done = frames, recipe, 0
         self._trained = [p for p in self.model.parameters() if p.requires_grad]

@@ -6,7 +6,8 @@ by a network) and a soft selection, plus a small residual of light. All of these
 fields, so the pixels can be gathered at the video's own resolution (`render`).
 """
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -24,7 +25,8 @@ LIGHT = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 
 @dataclass(frozen=True)
 class LatentsToFaceConfig:
-    """Sizes; the generator works on squares of `size` pixels, flows on half of that."""
+    """Sizes; the generator works on squares of `size` pixels, flows on half of that. Without
+    `light` what is gathered is painted as it is, and the residual waits to be learned further."""
 
     latents: int = 256
     lip_channels: int = 192
@@ -32,6 +34,7 @@ class LatentsToFaceConfig:
     size: int = 96
     flow_channels: tuple[int, ...] = (24, 48, 96)
     paint_channels: tuple[int, ...] = (24, 48, 96, 128)
+    light: bool = True
 
     @classmethod
     def tiny(cls) -> "LatentsToFaceConfig":
@@ -160,7 +163,7 @@ class LatentsToFace(nn.Module):
         flow, weights = self._fields(target, hidden, drawn, exemplars)
         blend = mixed(_gathered(exemplars.images, flow), weights)  # (B, 3, S, S)
         residual = torch.zeros_like(blend[:, :1])
-        if self.adds_light or torch.is_grad_enabled():
+        if self.config.light:
             paint_input = torch.cat((blend, hidden, target.mask, drawn), 1)
             colours = 0.25 * torch.tanh(self.paint(paint_input).float())
             # the colours of few people are wrong on others: all that may be added is light
@@ -168,12 +171,11 @@ class LatentsToFace(nn.Module):
         inside = target.mask * (blend + residual)
         return Mouth(flow, weights, residual, hidden + inside)
 
-    @property
-    def adds_light(self) -> bool:
-        """Whether there is a residual: not before it is learned, nor where it was left out."""
-        last = self.paint.out
-        assert last.bias is not None, "the last layer has a bias"
-        return bool(last.weight.any() or last.bias.any())
+    def with_light(self, light: bool) -> "LatentsToFace":
+        """A copy that adds a residual of light, or does not."""
+        other = deepcopy(self)
+        other.config = replace(self.config, light=light)
+        return other
 
     def _fields(
         self, target: Target, hidden: Tensor, drawn: Tensor, exemplars: Exemplars

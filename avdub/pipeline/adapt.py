@@ -25,15 +25,16 @@ from avdub.media.probe import MediaInfo, probe
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
 from avdub.pipeline.animate import multiplies_bf16
 from avdub.pipeline.digest import file_digest
+from avdub.pipeline.mouth import parts_of
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Plan
 from avdub.pipeline.report import AdaptationReport
 from avdub.pipeline.store import ADAPTED
-from avdub.pipeline.watch import actor_frames, spoken, watch
+from avdub.pipeline.watch import actor_frames, spoken, watch, watched
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
 
-VERSION = 1  # of the recipe: raised where the same input would give another result
+VERSION = 2  # of the recipe: raised where the same input would give another result
 MIN_FRAMES = 40
 MIN_GAIN_DB = 0.1
 STEPS_A_SECOND = 2.5  # of the time asked for: two idle cores take about as many
@@ -117,7 +118,8 @@ def _adapted(info: MediaInfo, weights: Weights, options: DubOptions, progress: P
         reason = NO_TIME if time.monotonic() > at(CROP_SHARE) else TOO_LITTLE
         return Adapted(model, AdaptationReport(False, reason, frames=len(cut[0]) if cut else 0))
     frames, chosen = cut
-    said = spoken(info, seen, weights, model, at(LISTEN_SHARE))
+    parts = watched(info, parts_of(seen.tracks, float(info.rate)))
+    said = spoken(info, parts, weights, model, at(LISTEN_SHARE))
     fit, why_not = fit_lips(said) if said is not None else (None, "nobody is heard")
     judge = OwnExemplars(frames, chosen, multiplies_bf16())
     steps = max(1, round(limit * STEPS_A_SECOND))

@@ -105,17 +105,12 @@ def set_sharpness(folder: Path, amount: float) -> None:
 
 
 def leave_out_light(folder: Path) -> None:
-    """Take the residual of light out of the folder's painter; it can be learned anew.
+    """Let the folder's painter add no light, until it is adapted to somebody.
 
     What it learns of one face's teeth it paints into others' dark mouths.
     """
     file = folder / "latents_to_face.safetensors"
-    model = load_module(file, LatentsToFace, LatentsToFaceConfig)
-    last = model.paint.out
-    assert last.bias is not None, "the last layer has a bias"
-    with torch.no_grad():
-        last.weight.zero_()
-        last.bias.zero_()
+    model = load_module(file, LatentsToFace, LatentsToFaceConfig).with_light(False)
     save_module(file, model, model.config)
 
 

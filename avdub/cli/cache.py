@@ -22,6 +22,7 @@ MEANINGS = {
     "detections": "faces found, where following them was not finished",
     "faces": "faces followed through a video",
     "lines": "how long the sounds of a line last",
+    "lips": "how far the speakers open their mouths",
     "mouths": "painted mouths",
     "prosody": "how original lines are spoken",
     "sound": "how loud a video is",

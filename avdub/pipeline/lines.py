@@ -52,15 +52,14 @@ def cast_segments(
 
 
 def read_texts(
-    segments: Sequence[Segment], weights: Weights, options: DubOptions
+    segments: Sequence[Segment], weights: Weights, name: str, options: DubOptions
 ) -> tuple[dict[int, Reading], dict[int, str]]:
     """Every segment's reading by index, and what went wrong with those that have none.
 
-    It is read in the voice's own region where none is asked for. What is wrong with all of them, an
-    AvdubError, is raised.
+    It is read in the region of the voice of that name where none is asked for. What is wrong with
+    all of them, an AvdubError, is raised.
     """
     family = weights.front_end
-    name = options.voice or weights.voice_for(options.language)
     language = weights.read_in(name, options.language)
     readings: dict[int, Reading] = {}
     broken: dict[int, str] = {}

@@ -153,8 +153,8 @@ def make_plan(
     info = probe(video)
     segments, warnings = read_segments(info, subtitles, options)
     weights = weights or Weights(options.model)
-    readings, unread = read_texts(segments, weights, options)
     name = options.voice or weights.voice_for(options.language)
+    readings, unread = read_texts(segments, weights, name, options)
     cast = cast_segments(info, segments, weights, name, memory)
     if not weights.speaks(name, options.language):
         warnings.append(f"the voice {name} was not trained to speak {options.language}")

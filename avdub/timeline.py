@@ -6,6 +6,7 @@ PTS is 0).
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -77,7 +78,7 @@ def boundary(time: Fraction, rate: int | Fraction) -> int:
 class Timeline:
     """The frames of a video (strictly rising PTS in seconds) and where its last frame ends."""
 
-    frame_times: tuple[Fraction, ...]
+    frame_times: Sequence[Fraction]
     end: Fraction
 
     def __post_init__(self) -> None:

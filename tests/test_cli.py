@@ -199,7 +199,7 @@ class TestDub:
         words = "dub a.mp4 b.srt -o c.mkv --voice bella --segments 1,3-5 -f --crf 12 --seed 3"
         words += " --face-backend insightface --max-rate 1.3 --min-rate 0.8 --device cpu"
         words += " --duck-db -20 --model w --language en-gb --pace 1.2 --prosody plain"
-        words += " --lips plain --audio add"
+        words += " --lips plain --audio only --subs burn"
         assert run(*words.split()).exit_code == 0
         options = DubOptions(
             voice="bella",
@@ -211,7 +211,8 @@ class TestDub:
             pace=1.2,
             prosody="plain",
             lips="plain",
-            audio="add",
+            audio="only",
+            subs="burn",
             duck_db=-20.0,
             crf=12,
             seed=3,

@@ -18,6 +18,7 @@ from avdub.media.probe import probe
 from avdub.media.video import FrameReader
 from avdub.pipeline.cut import dub_cut
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.plan import Job
 from avdub.pipeline.report import DubReport
 from avdub.pipeline.run import default_output, dub, speak_text
 from tests.make import make_clip, make_tone
@@ -133,21 +134,33 @@ def _frames(path: Path, number: int) -> list[av.AudioFrame]:
         return list(container.decode(audio=number))
 
 
-def test_the_original_sound_may_be_kept_as_a_second_track(
+def test_the_original_sound_is_the_second_track(dubbed: DubReport) -> None:
+    (new, first, n_new), (_, second, n_old) = tracks_of(dubbed.output)
+    assert (new, first, second) == ("eng", True, False)
+    assert n_new == pytest.approx(n_old, abs=2048)
+
+
+def test_the_original_sound_may_be_replaced(
     dubbed: DubReport, face_clip: Path, tmp_path: Path, options: DubOptions
 ) -> None:
     srt = write_srt(tmp_path / "s.srt", *CUES)
-    both = dub(face_clip, srt, tmp_path / "both.mp4", replace(options, audio="add"))
-    (new, first, n_new), (_, second, n_old) = tracks_of(both.output)
-    assert (new, first, second) == ("eng", True, False)
-    assert n_new == pytest.approx(n_old, abs=2048)
-    np.testing.assert_array_equal(sound(both.output), sound(dubbed.output))
-    assert [facts[:2] for facts in tracks_of(dubbed.output)] == [("eng", True)]
+    alone = dub(face_clip, srt, tmp_path / "alone.mp4", replace(options, audio="replace"))
+    assert [facts[:2] for facts in tracks_of(alone.output)] == [("eng", True)]
+    np.testing.assert_array_equal(sound(alone.output), sound(dubbed.output))
 
 
 def test_the_report_says_where_time_went(dubbed: DubReport) -> None:
-    stages = {"probe_s", "plan_s", "speech_s", "lips_s", "faces_s", "picture_s", "total_s"}
-    assert set(dubbed.timing) == stages
+    stages = {
+        "probe_s",
+        "plan_s",
+        "speech_s",
+        "lips_s",
+        "faces_s",
+        "picture_s",
+        "paint_s",
+        "total_s",
+    }
+    assert set(dubbed.timing) == set(stages)
     assert dubbed.peak_rss_mb > 50
     assert dubbed.duration_s == 2.0
     assert dubbed.as_json()["output"] == str(dubbed.output)
@@ -296,14 +309,14 @@ def test_a_failed_run_leaves_the_older_dub(face_clip: Path, tmp_path: Path, weig
 def test_a_segment_that_cannot_be_spoken_fails_alone(
     face_clip: Path, tmp_path: Path, options: DubOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = voiced_module.encode
+    real = voiced_module._spoken
 
-    def encode(model: object, line: object, fit: object, style: object, seed: int) -> object:
-        if seed == 1:
+    def failing(job: Job, *words: object) -> object:
+        if job.segment.index == 1:
             raise MediaError("made to fail")
-        return real(model, line, fit, style, seed)
+        return real(job, *words)
 
-    monkeypatch.setattr(voiced_module, "encode", encode)
+    monkeypatch.setattr(voiced_module, "_spoken", failing)
     srt = write_srt(tmp_path / "s.srt", *CUES)
     report = dub(face_clip, srt, tmp_path / "out.mp4", options)
     assert [s.status for s in report.segments] == ["failed", "dubbed"]
@@ -322,7 +335,7 @@ def test_a_segment_that_cannot_be_spoken_fails_alone(
 def test_outputs_that_cannot_be_are_refused_before_any_work(
     output: str, words: str, face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "make_plan", None)
+    monkeypatch.setattr(run_module, "make_ready", None)
     video = tmp_path / "v.mp4"
     video.symlink_to(face_clip)
     srt = write_srt(tmp_path / "s.srt", *CUES)

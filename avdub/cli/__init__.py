@@ -3,7 +3,6 @@
 Loading this package must load neither torch nor numpy, or `--help` would be slow.
 """
 
-import signal
 import sys
 import warnings
 from typing import Annotated
@@ -24,7 +23,7 @@ from avdub.cli import (
     speech,
     train,
 )
-from avdub.cli.boundary import AvdubGroup
+from avdub.cli.boundary import AvdubGroup, interrupts
 from avdub.cli.configured import ConfiguredCommand
 from avdub.cli.options import Debug, NoColor
 from avdub.cli.screen import show_version
@@ -76,6 +75,8 @@ def main() -> None:
     """Entry point of the console script."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; users can do nothing about them
-    # Ended politely by another program: clean up as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app(prog_name="avdub")
+    interrupts.catch()
+    try:
+        app(prog_name="avdub")
+    finally:
+        interrupts.end()

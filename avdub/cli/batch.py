@@ -1,25 +1,26 @@
 """`batch`: folders of videos, dubbed by several processes, each file on its own."""
 
 from contextlib import closing
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from avdub.cli import batch_options as own
 from avdub.cli import options as opt
+from avdub.cli import track_options as tracks
 from avdub.cli.batch_rows import Rows
 from avdub.cli.batch_screen import showing_rows
 from avdub.cli.batch_tables import show_findings, show_rows, summary
+from avdub.cli.batch_workers import cache_of, engine_of
 from avdub.cli.boundary import INTERRUPTED
-from avdub.cli.cache import GB
 from avdub.cli.chosen import chosen_options
 from avdub.cli.dub import working
 from avdub.cli.screen import Screen
 from avdub.pipeline.options import DubOptions
 
 if TYPE_CHECKING:
-    from avdub.jobs.batch import Cache, Engine
+    from avdub.jobs.batch import Engine
     from avdub.jobs.survey import Finding
 
 D = opt.DEFAULTS
@@ -34,7 +35,14 @@ def batch_command(
     recursive: own.Recursive = False,
     lang: own.Lang = [],  # noqa: B006
     language: own.Language = None,
+    engine: own.EngineOption = own.EngineKind.local,
     jobs: own.Jobs = 1,
+    address: own.Address = None,
+    cpus_per_worker: own.CpusPerWorker = 1.0,
+    gpus_per_worker: own.GpusPerWorker = None,
+    memory_gb: own.MemoryGb = 1.3,
+    retries: own.Retries = 3,
+    timeout_minutes: own.TimeoutMinutes = 30.0,
     retry_failed: own.RetryFailed = False,
     dry_run: own.DryRun = False,
     voice: opt.Voice = D.voice,
@@ -51,11 +59,13 @@ def batch_command(
     adapt_seconds: opt.AdaptSeconds = D.adapt_seconds,
     crf: opt.Crf = D.crf,
     duck_db: opt.DuckDb = D.duck_db,
-    audio: opt.AudioOption = opt.Audio(D.audio),
+    audio: tracks.AudioOption = tracks.Audio(D.audio),
+    subs: tracks.SubsOption = tracks.Subs(D.subs),
     force: own.Force = D.overwrite,
     cache: opt.Cache = True,
     cache_dir: opt.CacheDir = None,
     cache_size: opt.CacheSize = opt.CACHE_GB,
+    store: own.Store = None,
     as_json: opt.Json = False,
     progress: opt.ProgressOption = None,
     debug: opt.Debug = False,
@@ -67,34 +77,27 @@ def batch_command(
     talk.es.dub.mp4. One file that fails stops no other. Exit code 0 when all is well, 5 when some
     failed or kept segments.
     """
-    options = chosen_options(ctx, language=D.language)
-    screen, wanted = Screen.of(ctx), (pattern, recursive, _languages(lang), language, output)
-    findings = _look(screen, inputs, wanted, options, retry_failed, progress)
+    screen, workers = Screen.of(ctx), engine_of(ctx)
+    findings = _look(ctx, chosen_options(ctx, language=D.language))
     if dry_run:
         raise typer.Exit(_show(screen, findings, as_json))
-    folder = str(cache_dir) if cache_dir else None
-    kept = (folder, round(cache_size * GB)) if cache else None
-    raise typer.Exit(_run(screen, findings, (jobs, force, kept), progress, as_json))
+    raise typer.Exit(_run(ctx, findings, workers))
 
 
-def _look(
-    screen: Screen,
-    inputs: list[Path],
-    wanted: tuple[str, bool, tuple[str, ...], str | None, Path | None],
-    options: DubOptions,
-    retry_failed: bool,
-    kind: opt.ProgressKind | None,
-) -> "list[Finding]":
+def _look(ctx: typer.Context, options: DubOptions) -> "list[Finding]":
     """What is to be done with each file; notes go to stderr."""
-    with working(screen, kind) as shown:
+    screen, asked = Screen.of(ctx), ctx.params
+    with working(screen, asked["progress"]) as shown:
         from avdub.jobs.pairing import Choice, find_pairs
         from avdub.jobs.survey import check_choices, survey
 
-        pattern, recursive, languages, home, output = wanted
-        choice = Choice(pattern, recursive, languages, (home or "").lower(), output)
-        pairs = find_pairs(inputs, choice)
-        check_choices(options)
-        findings = survey(pairs.tasks, options, retry_failed, shown)
+        home = (asked["language"] or "").lower()
+        how = asked["pattern"], asked["recursive"], _languages(asked["lang"]), home
+        pairs = find_pairs(asked["inputs"], Choice(*how, asked["output"]))
+        is_elsewhere = asked["engine"] is not own.EngineKind.local
+        # a GPU that is asked for need not be in this machine
+        check_choices(replace(options, device="auto") if is_elsewhere else options)
+        findings = survey(pairs.tasks, options, asked["retry_failed"], shown)
     for note in pairs.notes:
         screen.warn(note)
     return findings
@@ -110,30 +113,24 @@ def _show(screen: Screen, findings: "list[Finding]", as_json: bool) -> int:
     return rows.exit_code
 
 
-def _run(
-    screen: Screen,
-    findings: "list[Finding]",
-    how: "tuple[int, bool, Cache | None]",
-    kind: opt.ProgressKind | None,
-    as_json: bool,
-) -> int:
+def _run(ctx: typer.Context, findings: "list[Finding]", engine: "Engine") -> int:
     """Do the work, show it, and print what came of it; returns the exit code."""
-    from avdub.jobs.batch import LocalWorkers, works_of
+    from avdub.jobs.batch import works_of
     from avdub.jobs.survey import make_folders
 
-    jobs, force, kept = how
+    screen, asked = Screen.of(ctx), ctx.params
     make_folders(findings)
-    rows, works = Rows.of(findings), works_of(findings, force, kept)
-    engine: Engine = LocalWorkers(jobs)
+    rows, works = Rows.of(findings), works_of(findings, asked["force"], cache_of(ctx))
     interrupted = False
     try:
-        with showing_rows(kind, screen.stderr, rows), closing(engine.run(works)) as events:
+        shown = showing_rows(asked["progress"], screen.stderr, rows)
+        with shown, closing(engine.run(works)) as events:
             for event in events:
                 rows.hear(event)
     except KeyboardInterrupt:
         interrupted = True
         rows.interrupt()
-    if as_json:
+    if asked["as_json"]:
         screen.print_json(summary(rows))
     else:
         show_rows(screen, rows)

@@ -1,19 +1,50 @@
 """The one place where exceptions become two lines on stderr and an exit code."""
 
 import errno
+import signal
 import traceback
+from types import FrameType
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from avdub.cli.screen import Screen
+from avdub.cli.screen import KEPT, Screen
 from avdub.errors import AvdubError, InputError
 
 UNEXPECTED, INTERRUPTED = 1, 130
 FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 # The base of usage errors is not exported and has moved between versions of Typer.
 TYPERS_OWN = (typer.Exit, typer.Abort, *typer.BadParameter.__mro__[:3], BrokenPipeError)
+
+
+class Interrupts:
+    """Whether Ctrl-C or a polite signal to end has come.
+
+    Some libraries turn the KeyboardInterrupt that it raises into an error of their own.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def catch(self) -> None:
+        """From now on SIGTERM, which programs send, is as Ctrl-C; what is ignored stays so."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._interrupt)
+
+    def end(self) -> None:
+        """The work is over: to be asked to end now must not make a failure of it."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) == self._interrupt and not self.came:
+                signal.signal(number, signal.SIG_IGN)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise KeyboardInterrupt
+
+
+interrupts = Interrupts()
 
 
 class AvdubGroup(TyperGroup):
@@ -24,12 +55,21 @@ class AvdubGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
-            Screen.of(ctx).error("interrupted", "no output was written")
-            raise typer.Exit(INTERRUPTED) from error
+            raise typer.Exit(_show_interrupt(ctx)) from error
         except Exception as error:
             if isinstance(error, TYPERS_OWN):
                 raise
+            if interrupts.came:
+                raise typer.Exit(_show_interrupt(ctx)) from error
             raise typer.Exit(_show(error, Screen.of(ctx))) from error
+
+
+def _show_interrupt(ctx: Any) -> int:
+    """Say what became of the work; returns the exit code."""
+    kept = ctx.meta.get(KEPT)  # known to commands that keep what they make
+    hint = "run it again to go on from here" if kept else "nothing unfinished was left"
+    Screen.of(ctx).error("interrupted", hint)
+    return INTERRUPTED
 
 
 def _show(error: Exception, screen: Screen) -> int:

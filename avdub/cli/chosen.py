@@ -32,9 +32,17 @@ class Lips(StrEnum):
 class Audio(StrEnum):
     """What becomes of the video's own sound tracks."""
 
-    REPLACE = "replace"  # `replace` is a method of str
     ADD = "add"
+    REPLACE = "replace"  # `replace` is a method of str
     ONLY = "only"
+
+
+class Subs(StrEnum):
+    """Where the given subtitles are shown."""
+
+    none = "none"
+    soft = "soft"
+    burn = "burn"
 
 
 def chosen_options(ctx: typer.Context, **others: Any) -> DubOptions:

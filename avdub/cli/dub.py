@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from avdub.cli import options as opt
+from avdub.cli import track_options as tracks
 from avdub.cli.batch_options import KeepManifest
 from avdub.cli.cache import Kept, open_store
 from avdub.cli.chosen import chosen_options
@@ -62,7 +63,8 @@ def dub_command(
     adapt_seconds: opt.AdaptSeconds = D.adapt_seconds,
     crf: opt.Crf = D.crf,
     duck_db: opt.DuckDb = D.duck_db,
-    audio: opt.AudioOption = opt.Audio(D.audio),
+    audio: tracks.AudioOption = tracks.Audio(D.audio),
+    subs: tracks.SubsOption = tracks.Subs(D.subs),
     force: opt.Force = D.overwrite,
     cache: opt.Cache = True,
     cache_dir: opt.CacheDir = None,

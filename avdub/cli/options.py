@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from avdub.cli.chosen import Audio as Audio
 from avdub.cli.chosen import Lips as Lips
 from avdub.cli.chosen import Prosody as Prosody
-from avdub.cli.screen import remember_debug, remember_no_color
+from avdub.cli.screen import remember_debug, remember_kept, remember_no_color
 from avdub.pipeline.options import DubOptions
 
 DEFAULTS = DubOptions()
@@ -170,15 +169,6 @@ DuckDb = Annotated[
         help="Level of the original sound under new speech, in dB.",
     ),
 ]
-AudioOption = Annotated[
-    Audio,
-    typer.Option(
-        "--audio",
-        rich_help_panel=OUTPUT,
-        help="replace: the dub in place of the first sound track; add: before all of them; only: "
-        "no other track.",
-    ),
-]
 FaceBackendOption = Annotated[
     FaceBackend,
     typer.Option(
@@ -206,19 +196,21 @@ AdaptSeconds = Annotated[
     ),
 ]
 Crf = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--crf",
         min=0,
         max=40,
         rich_help_panel=PICTURE,
-        help="Picture quality of the output: lower is better and larger.",
+        help="Picture quality of what is encoded anew: lower is better and larger. By default as "
+        "good as 16, but hardly larger than what it replaces.",
     ),
 ]
 Cache = Annotated[
     bool,
     typer.Option(
         "--cache/--no-cache",
+        callback=remember_kept,
         rich_help_panel=CACHE,
         help="Keep what each segment is made of, and use what an earlier run kept: an interrupted "
         "dub goes on, and after an edit only what changed is made again.",

@@ -11,7 +11,7 @@ from rich.text import Text
 
 import avdub
 
-DEBUG, NO_COLOR = "avdub.debug", "avdub.no_color"
+DEBUG, NO_COLOR, KEPT = "avdub.debug", "avdub.no_color", "avdub.kept"
 PIPED_WIDTH = 160  # characters of a table line that no terminal shows
 
 
@@ -73,4 +73,10 @@ def remember_debug(ctx: typer.Context, wanted: bool) -> bool:
 def remember_no_color(ctx: typer.Context, wanted: bool) -> bool:
     """Callback of --no-color, before or after the command's name."""
     ctx.meta[NO_COLOR] = ctx.meta.get(NO_COLOR, False) or wanted
+    return wanted
+
+
+def remember_kept(ctx: typer.Context, wanted: bool) -> bool:
+    """Callback of --cache: whether a later run goes on from where this one ends."""
+    ctx.meta[KEPT] = wanted
     return wanted

@@ -19,7 +19,7 @@ from avdub.faces.lips import Floats, jaw, lip_shape, opening, width
 from avdub.media.audio import read_audio
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.waveform import Samples, resample
-from avdub.pipeline.animate import REST_SHARE
+from avdub.pipeline.actor import REST_SHARE
 from avdub.pipeline.weights import Weights
 from avdub.timeline import SAMPLE_RATE, SAMPLES_PER_STEP, STEP_RATE
 

@@ -19,7 +19,11 @@ from avdub.faces.lips import LIP_POINTS, Floats, lip_shape, to_frame
 from avdub.faces.track import FaceTrack
 from avdub.media.probe import MediaInfo
 from avdub.media.video import Frame, FrameReader
-from avdub.pipeline.animate import FADE_S, Actor, Animator, Drive, meet_actor, with_own_jaw
+from avdub.pipeline.actor import Actor, meet_actor
+from avdub.pipeline.animate import Animator
+from avdub.pipeline.drive import Drive
+from avdub.pipeline.fade import FADE_S
+from avdub.pipeline.paint import with_own_jaw
 from avdub.pipeline.weights import Weights
 from avdub.timeline import Span
 

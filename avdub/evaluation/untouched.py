@@ -12,7 +12,7 @@ from avdub.faces.lips import Floats
 from avdub.faces.warp import resample
 from avdub.media.probe import MediaInfo
 from avdub.media.video import FrameReader
-from avdub.pipeline.animate import SMOOTH_S
+from avdub.pipeline.actor import SMOOTH_S
 from avdub.pipeline.plan import Job, Plan
 from avdub.progress import Progress, silent
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from avdub.faces.boxes import overlap
 from avdub.faces.lips import interocular
+from avdub.faces.outline import Outline
 from avdub.faces.smoothing import smooth
 from avdub.faces.track import FaceTrack
 from avdub.timeline import Segment, Span, Timeline
@@ -23,6 +24,21 @@ def mouth_opening(track: FaceTrack) -> Floats:
     """Gap of the inner lips over the inter-ocular distance (N,), without a template."""
     gap = np.linalg.norm(track.landmarks[:, 13] - track.landmarks[:, 14], axis=-1)
     return np.asarray(gap / np.maximum(interocular(track.landmarks), 1e-6), np.float32)
+
+
+def outline(track: FaceTrack, home: Span | None = None) -> Outline:
+    """All of a track but its landmarks; `home` is where segments begin that it may speak."""
+    return Outline(
+        track.id,
+        track.frames,
+        np.asarray(track.box.mean(0), np.float32),
+        track.visible,
+        track.reason,
+        track.shot,
+        mouth_opening(track),
+        track.identity,
+        home,
+    )
 
 
 def speaking_score(opening: Floats, energy: Floats | None, rate: float) -> float:
@@ -54,7 +70,7 @@ def agreement(opening: Floats, energy: Floats, rate: float) -> float:
 
 def assign(
     segments: Sequence[Segment],
-    tracks: Sequence[FaceTrack],
+    tracks: Sequence[Outline],
     timeline: Timeline,
     energy: Floats | None = None,
 ) -> dict[int, tuple[int | None, str]]:
@@ -83,16 +99,16 @@ def assign(
 
 
 def _scores(
-    span: Span, tracks: Sequence[FaceTrack], energy: Floats | None, rate: float
+    span: Span, tracks: Sequence[Outline], energy: Floats | None, rate: float
 ) -> dict[int, float]:
-    seen = {track.id: track.seen(span) for track in tracks}
+    seen = {track.id: track.seen(span) for track in _at_home(span, tracks)}
     enough = MIN_SEEN * max(seen.values(), default=0)
     scores = {}
     for track in tracks:
-        if seen[track.id] == 0 or seen[track.id] < enough:
+        if not seen.get(track.id) or seen[track.id] < enough:
             continue
         low, high = max(span.start, track.frames.start), min(span.end, track.frames.end)
-        part = mouth_opening(track)[low - track.frames.start : high - track.frames.start]
+        part = track.opening[low - track.frames.start : high - track.frames.start]
         sound = None if energy is None else energy[low:high]
         scores[track.id] = speaking_score(part, sound, rate) * seen[track.id] / max(len(span), 1)
     return scores
@@ -109,14 +125,19 @@ def _choice(
     return chosen, f"the face of speaker {segment.speaker}"
 
 
-def _absence(span: Span, tracks: Sequence[FaceTrack]) -> str:
+def _at_home(span: Span, tracks: Sequence[Outline]) -> list[Outline]:
+    return [track for track in tracks if track.may_speak_from(span.start)]
+
+
+def _absence(span: Span, tracks: Sequence[Outline]) -> str:
+    near = _at_home(span, tracks)
     words = Counter(
-        track.why(frame) for track in tracks for frame in span.range() if frame in track.frames
+        track.why(frame) for track in near for frame in span.range() if frame in track.frames
     )
     return f"face not paintable: {words.most_common(1)[0][0]}" if words else "no face found"
 
 
-def _persons(tracks: Sequence[FaceTrack]) -> list[int]:
+def _persons(tracks: Sequence[Outline]) -> list[int]:
     """For each track id the id of the first track of the same person."""
     persons = list(range(max((track.id for track in tracks), default=-1) + 1))
     for n, track in enumerate(tracks):
@@ -127,14 +148,14 @@ def _persons(tracks: Sequence[FaceTrack]) -> list[int]:
     return persons
 
 
-def _same_person(a: FaceTrack, b: FaceTrack) -> bool:
+def _same_person(a: Outline, b: Outline) -> bool:
     """By identity where known, else by place within one shot; never two faces at one time."""
     if a.frames.start < b.frames.end and b.frames.start < a.frames.end:
         return False
     if a.identity is not None and b.identity is not None:
         lengths = float(np.linalg.norm(a.identity) * np.linalg.norm(b.identity))
         return float(a.identity @ b.identity) / max(lengths, 1e-9) > SAME_PERSON
-    return a.shot == b.shot and overlap(a.box.mean(0), b.box.mean(0)) > 0.3
+    return a.shot == b.shot and overlap(a.box, b.box) > 0.3
 
 
 def _rate(timeline: Timeline) -> float:

@@ -15,6 +15,7 @@ from avdub.faces.boxes import overlap
 from avdub.faces.crop import crop, place
 from avdub.faces.detect import Detection, box_of
 from avdub.faces.lips import interocular
+from avdub.faces.outline import Followed
 from avdub.faces.shots import ShotCuts
 from avdub.faces.smoothing import steady
 from avdub.timeline import Span
@@ -44,7 +45,7 @@ class FindsFaces(Protocol):
 
 
 @dataclass(frozen=True)
-class FaceTrack:
+class FaceTrack(Followed):
     """One face in one shot.
 
     frames: consecutive frame indexes (N); landmarks (N, 468, 3) float32 smoothed, px; box (N, 4);
@@ -64,17 +65,6 @@ class FaceTrack:
     def at(self, frame: int) -> Floats | None:
         """Landmarks (468, 3) of `frame`, None outside the track."""
         return self.landmarks[frame - self.frames.start] if frame in self.frames else None
-
-    def why(self, frame: int) -> str:
-        """Why `frame` must not be painted: a reason, "cut" outside the track, "" if it may be."""
-        return self.reason[frame - self.frames.start] if frame in self.frames else "cut"
-
-    def seen(self, span: Span) -> int:
-        """Number of paintable frames inside `span`."""
-        low, high = max(span.start, self.frames.start), min(span.end, self.frames.end)
-        if high <= low:
-            return 0
-        return int(self.visible[low - self.frames.start : high - self.frames.start].sum())
 
 
 @dataclass

@@ -81,13 +81,15 @@ def works_of(
 
 @dataclass
 class _Worker:
-    """A process, our end of its pipe, and what it is doing since when."""
+    """A process, our end of its pipe, what it is doing since when, and when it last told of it."""
 
     process: SpawnProcess
     pipe: Connection
     scratch: str
     work: Work | None = None
     since: float = field(default_factory=time.perf_counter)
+    heard: float = field(default_factory=time.monotonic)
+    is_given_up: bool = False
 
     @property
     def is_idle(self) -> bool:
@@ -95,11 +97,13 @@ class _Worker:
 
 
 class LocalWorkers:
-    """`jobs` processes of this machine."""
+    """`jobs` processes of this machine. One that tells nothing for `patience_s` is ended, and its
+    task failed; 0 is endless patience."""
 
-    def __init__(self, jobs: int = 1) -> None:
+    def __init__(self, jobs: int = 1, patience_s: float = 0.0) -> None:
         assert jobs >= 1, "there must be a worker"
         self.jobs = jobs
+        self.patience_s = patience_s
         self.workers: list[_Worker] = []
         self._n_started = 0
 
@@ -110,7 +114,7 @@ class LocalWorkers:
             while waiting or not all(worker.is_idle for worker in self.workers):
                 yield from self._hand_out(waiting)
                 busy = {w.pipe: w for w in self.workers if not w.is_idle}
-                for pipe in wait(list(busy)):
+                for pipe in wait(list(busy), self._end_silent(list(busy.values()))):
                     assert isinstance(pipe, Connection), "only pipes were waited for"
                     yield from self._heard(busy[pipe])
         finally:
@@ -127,7 +131,7 @@ class LocalWorkers:
                     return
                 worker = self._start(min(self.jobs, len(waiting) + len(self.workers)))
             worker.work = replace(waiting.popleft(), scratch=worker.scratch)
-            worker.since = time.perf_counter()
+            worker.since, worker.heard = time.perf_counter(), time.monotonic()
             with suppress(OSError):  # a dead one is noticed when nothing comes back
                 worker.pipe.send_bytes(json.dumps(vars(worker.work)).encode())
             yield Started(worker.work.number)
@@ -144,12 +148,28 @@ class LocalWorkers:
         self.workers.append(worker)
         return worker
 
+    def _end_silent(self, busy: Sequence[_Worker]) -> float | None:
+        """Kill those that have been silent for too long; returns how long to wait for the others.
+
+        A killed one's pipe ends, and so it is heard of like any that dies.
+        """
+        left: list[float] = []
+        for worker in busy:
+            if self.patience_s and worker.work is not None and not worker.is_given_up:
+                patience = self.patience_s + worker.work.quiet_s
+                left.append(worker.heard + patience - time.monotonic())
+                if left[-1] <= 0:
+                    worker.is_given_up = True
+                    worker.process.kill()
+        return max(0.0, min(left)) if left else None
+
     def _heard(self, worker: _Worker) -> Generator[Event, None, None]:
         try:
             message: dict[str, Any] = json.loads(worker.pipe.recv_bytes())
         except (EOFError, OSError):
             yield self._lost(worker)
             return
+        worker.heard = time.monotonic()
         if message.pop("kind") == "stage":
             yield Stage(**message)
         else:
@@ -167,12 +187,9 @@ class LocalWorkers:
         self.workers.remove(worker)
         _sweep(worker)
         seconds = round(time.perf_counter() - worker.since, 3)
-        error = AvdubError(f"the worker process {_how(worker.process.exitcode)}", _advice(worker))
-        record_failure(work, error, seconds)
-        return Ended(
-            work.number,
-            Outcome(FAILED, error.exit_code, error.message, error.hint, seconds=seconds),
-        )
+        how = silence(self.patience_s) if worker.is_given_up else _how(worker.process.exitcode)
+        error = AvdubError(f"the worker process {how}", _advice(worker))
+        return Ended(work.number, lost_outcome(work, error, seconds))
 
     def _end(self) -> None:
         """End all workers: politely, then not."""
@@ -194,6 +211,18 @@ class LocalWorkers:
             self.workers = []
 
 
+def lost_outcome(work: Work, error: AvdubError, seconds: float) -> Outcome:
+    """Of a task whose worker cannot tell it any more; with a manifest that says so."""
+    record_failure(work, error, seconds)
+    said = (error.exit_code, error.message, error.hint)
+    return Outcome(FAILED, *said, seconds=seconds)
+
+
+def silence(patience_s: float) -> str:
+    """Why a worker was ended that told nothing for so long."""
+    return f"told nothing for {patience_s / 60:g} minutes and was ended"
+
+
 def _sweep(worker: _Worker) -> None:
     if worker.work is not None:
         folder = Path(worker.work.output).parent / worker.scratch
@@ -208,6 +237,8 @@ def _how(exit_code: int | None) -> str:
 
 
 def _advice(worker: _Worker) -> str:
+    if worker.is_given_up:
+        return "run the batch again to retry it; --timeout-minutes sets how long to wait"
     if worker.process.exitcode == -9:
         return "if the memory was full, use fewer --jobs; run the batch again to retry it"
     return "run the batch again to retry it, or that file alone with `avdub dub --debug`"

@@ -6,36 +6,28 @@ when the folder outgrows its bound. A folder that cannot be written to costs a w
 """
 
 import errno
-import hashlib
-import json
 import logging
 import os
 import re
 import secrets
 import shutil
 import time
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
 
 from avdub.home import user_cache
+from avdub.jobs.product_file import check_plain, read_product, write_product
 from avdub.pipeline.store import ADAPTED, Product
 
-MAGIC = b"avdub-product-1\n"
-HEAD = len(MAGIC) + hashlib.sha256().digest_size
-BLOCK = 1 << 20  # bytes read at once
-FACTS = "facts"  # the entry of a product's file that holds JSON
 BOUND_GB = 10.0
 GB = 1_000_000_000
 ROOM = 0.9  # of the bound is left after things have been dropped
 LOOK_EVERY = 0.02  # of the bound is written before the folder is looked through again
 LEAST_FREE_SHARE, LEAST_FREE = 0.05, 1 << 29  # of the disk is left alone, the smaller of both
 ABANDONED_S = 3600  # after which a file that was not finished is nobody's
+AHEAD_S = 120  # that the clock of another machine on a shared folder may be ahead
 DAY_S = 86_400
 NAME = re.compile(r"[0-9a-f]{64}\.product")
 PART = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.part")
@@ -69,7 +61,7 @@ class DiskCache:
         path = self._path(kind, key)
         try:
             with path.open("rb") as file:
-                product = _read(file, f"{kind}/{key}")
+                product = read_product(file, f"{kind}/{key}")
         except OSError:
             return None
         with suppress(OSError):
@@ -82,8 +74,7 @@ class DiskCache:
 
     def put(self, kind: str, key: str, product: Product) -> None:
         """Keep a product; where that fails, say so once and keep nothing more in this run."""
-        assert FACTS not in product.arrays, f"an array must not be called {FACTS}"
-        assert not any(a.dtype.hasobject for a in product.arrays.values()), "numbers only"
+        check_plain(product)
         path = self._path(kind, key)
         size = sum(array.nbytes for array in product.arrays.values())
         if self._is_broken or size > self._bound:
@@ -110,7 +101,7 @@ class DiskCache:
             return
         self._root.mkdir(0o700, parents=True, exist_ok=True)
         _sweep(self._root)
-        listed = sorted(entries(self._root), key=lambda entry: entry.used_s)
+        listed = sorted(map(_dated, entries(self._root)), key=lambda entry: entry.used_s)
         there = sum(entry.size for entry in listed)
         disk = shutil.disk_usage(self._root)
         spare = disk.free - min(LEAST_FREE, round(LEAST_FREE_SHARE * disk.total))
@@ -120,6 +111,16 @@ class DiskCache:
         if there + size > limit:
             raise OSError(errno.ENOSPC, "hardly any space is left on that disk")
         self._to_look = min(round(LOOK_EVERY * self._bound), limit - there - size)
+
+
+def _dated(entry: Entry) -> Entry:
+    """The entry; one from the future, which a wrong clock made, as used now."""
+    now = time.time()
+    if entry.used_s <= now + AHEAD_S:
+        return entry
+    with suppress(OSError):
+        os.utime(entry.path)
+    return replace(entry, used_s=now)
 
 
 def entries(folder: Path) -> Iterator[Entry]:
@@ -188,41 +189,12 @@ def _write(path: Path, product: Product, label: str, root: Path) -> None:
     part = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.part")
     for folder in (root, path.parent.parent, path.parent):
         folder.mkdir(0o700, parents=True, exist_ok=True)
-    facts = np.frombuffer(json.dumps(product.facts).encode(), np.uint8)
-    arrays: dict[str, Any] = {**product.arrays, FACTS: facts}
     try:
         handle = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w+b") as file:
-            file.write(bytes(HEAD))
-            np.savez(file, **arrays)
-            head = MAGIC + _checksum(file, label)
-            file.seek(0)
-            file.write(head)
+            write_product(file, product, label)
         part.replace(path)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
-
-
-def _read(file: BinaryIO, label: str) -> Product | None:
-    """What `_write` wrote under this label; None for anything else."""
-    if file.read(HEAD) != MAGIC + _checksum(file, label):
-        return None
-    file.seek(HEAD)
-    try:
-        with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        facts = json.loads(arrays.pop(FACTS).tobytes())
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
-        return None
-    return Product(arrays, facts)
-
-
-def _checksum(file: BinaryIO, label: str) -> bytes:
-    """Of a label and all of a file after its head."""
-    file.seek(HEAD)
-    made = hashlib.sha256(label.encode())
-    while block := file.read(BLOCK):
-        made.update(block)
-    return made.digest()

@@ -21,7 +21,8 @@ NAME = "avdub.toml"
 PREFIX = "AVDUB_"
 INHERITS = {"batch": "dub", "preview": "dub", "plan": "dub"}
 OF_ONE_RUN = frozenset({"output", "segments", "json", "dry-run"})  # the same word, another thing
-OF_THE_USER = frozenset({"force"})
+# What replaces files, and what hands work and files to other machines.
+OF_THE_USER = frozenset({"force", "address", "store"})
 NAMED_OR_PATH = frozenset({"voice", "model"})
 LARGEST = 1 << 20  # bytes
 DEFAULT = "default"

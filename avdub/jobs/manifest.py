@@ -7,7 +7,6 @@ is read back may come from anywhere: what avdub did not write is told apart and 
 import json
 import math
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any
 
 from avdub.errors import AvdubError, InputError
 from avdub.jobs.recipe import NO_MATTER, Recipe
+from avdub.media.place import Part
 from avdub.pipeline.report import DubReport, SegmentReport
 
 SCHEMA = 1
@@ -103,17 +103,19 @@ def write_manifest(output: Path, content: Mapping[str, Any]) -> Path:
     """
     read_manifest(output)
     path = manifest_path(output)
-    temporary = path.with_name(f".avdub-{secrets.token_hex(6)}.part.json")
+    part: Part | None = None
     try:
         text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(path)
+        part = Part(path)
+        part.path.write_text(text + "\n", encoding="utf-8")
+        part.put()
     except OSError as error:
         raise InputError(
             f"{path} cannot be written: {error.strerror}", "free some space or pass --no-manifest"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if part is not None:
+            part.discard()
     return path
 
 

@@ -8,7 +8,9 @@ import secrets
 import shutil
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,7 +18,7 @@ from pathlib import Path
 from avdub.errors import AvdubError, InputError
 from avdub.jobs.manifest import Manifest, manifest_path, read_manifest
 from avdub.jobs.pairing import Task
-from avdub.jobs.recipe import Recipe, recipe_of
+from avdub.jobs.recipe import Recipe, Source, recipe_of
 from avdub.media.probe import probe
 from avdub.media.splice import check_output
 from avdub.pipeline.options import DubOptions
@@ -27,6 +29,7 @@ from avdub.pipeline.weights import Weights, choose_device
 from avdub.progress import Progress, silent
 
 SCRATCH = ".avdub-batch"
+READERS = 8  # files hashed at once; shared folders are slow to answer, not slow to read
 
 
 class State(StrEnum):
@@ -83,14 +86,17 @@ def survey(
     With `retry_only` only what failed before is work. A file's problem is its finding.
     """
     found = []
-    for task in progress(tasks, "survey", len(tasks)):
-        own = replace(options, language=task.language)
-        try:
-            found.append(_find(task, own, retry_only))
-        except (AvdubError, OSError) as error:
-            message = error.message if isinstance(error, AvdubError) else str(error)
-            hint = error.hint if isinstance(error, AvdubError) else "check the file and its folder"
-            found.append(Finding(task, State.PROBLEM, message, hint))
+    with _reading_ahead(tasks) as wait_for:
+        for task in progress(tasks, "survey", len(tasks)):
+            own = replace(options, language=task.language)
+            wait_for(task)
+            try:
+                found.append(_find(task, own, retry_only))
+            except (AvdubError, OSError) as error:
+                said = (str(error), "check the file and its folder")
+                if isinstance(error, AvdubError):
+                    said = (error.message, error.hint)
+                found.append(Finding(task, State.PROBLEM, *said))
     return found
 
 
@@ -126,6 +132,32 @@ def abandoned(folder: Path) -> Iterator[Path]:
                 yield path
             except (PermissionError, OverflowError):
                 continue
+
+
+@contextmanager
+def _reading_ahead(tasks: Sequence[Task]) -> Iterator[Callable[[Task], None]]:
+    """Inputs are hashed by several threads; what is given waits until those of a task are."""
+    pool = ThreadPoolExecutor(READERS, "hash")
+    try:
+        paths = dict.fromkeys(path for task in tasks for path in _inputs(task))
+        read = {path: pool.submit(_read, path) for path in paths}
+
+        def wait_for(task: Task) -> None:
+            for path in _inputs(task):
+                read[path].result()
+
+        yield wait_for
+    finally:  # an interrupted survey need not read on
+        pool.shutdown(cancel_futures=True)
+
+
+def _inputs(task: Task) -> list[Path]:
+    return [] if task.problem or task.subtitles is None else [task.video, task.subtitles]
+
+
+def _read(path: Path) -> None:
+    with suppress(AvdubError, OSError):  # the survey meets it again, and says so
+        Source.of(path)
 
 
 def _find(task: Task, options: DubOptions, retry_only: bool) -> Finding:

@@ -5,6 +5,7 @@ container to the other unread. What the container cannot hold is named.
 """
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer, OutputContainer
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.stream import AttachmentStream, Discard, Disposition, Stream
 
 from avdub.media.container import open_media
@@ -31,14 +32,18 @@ class Tally:
         self._hash = hashlib.sha256()
         self._skips_empty = skips_empty
 
-    def add(self, packet: "av.Packet[Stream]") -> None:
-        """Count a packet with the time its own time base gives."""
-        if self._skips_empty and packet.size <= EMPTY_TEXT:
+    def add(self, packet: "av.Packet[Stream]", time: Fraction | None = None) -> None:
+        """Count a packet, at a `time` in s other than its own time base gives if that is known."""
+        if self.ignores(packet):
             return
         if self.first is None and packet.pts is not None:
-            self.first = packet.pts * packet.time_base
+            self.first = packet.pts * packet.time_base if time is None else time
         self.n_packets += 1
         self._hash.update(packet)
+
+    def ignores(self, packet: "av.Packet[Stream]") -> bool:
+        """Whether a packet only fills time, which each writer does in its own way."""
+        return self._skips_empty and packet.size <= EMPTY_TEXT
 
     @property
     def sha256(self) -> str:
@@ -77,13 +82,27 @@ class Carried:
 
 
 class Carrier:
-    """Takes streams of `source` over into `target`; `left` names those it could not."""
+    """Takes streams of `source` over into `target`; `left` names those it could not.
 
-    def __init__(self, source: InputContainer, target: OutputContainer, path: Path) -> None:
-        self.source, self.target, self.path = source, target, path
+    `origin` is the source's time, in s, that is 0 in the target; what lies before it stays behind.
+    """
+
+    def __init__(
+        self,
+        source: InputContainer,
+        target: OutputContainer,
+        path: Path,
+        origin: Fraction = Fraction(0),
+    ) -> None:
+        self.source, self.target, self.path, self.origin = source, target, path, origin
         self.kept: dict[int, Kept] = {}
         self.left: list[str] = []
         self.attachments = 0
+        # Matroska moves everything where one stream begins before 0, unless its encoder's silent
+        # lead-in is the reason, and that only Matroska tells
+        is_mov = target.format.name in ("mp4", "mov")
+        self._cuts = bool(origin) or not (is_mov or "matroska" in source.format.name)
+        self._refused: Counter[str] = Counter()
 
     def add(self, stream: Stream, role: Disposition | None = None) -> None:
         """Make a place for a stream; must be called before the header is written.
@@ -92,13 +111,14 @@ class Carrier:
         """
         is_mkv = self.target.format.name == "matroska"
         is_cover = bool(stream.disposition & Disposition.attached_pic)
-        if stream.type == "attachment" or (is_cover and is_mkv):
+        if is_mkv and is_aside(stream):
             self._attach(stream)
             return
         if _is_derived(stream):
             return
-        if not self._fits(stream):
-            name = stream.codec_context.name if stream.codec_context else "unknown"
+        if stream.type == "attachment" or not self._fits(stream):
+            unknown = stream.metadata.get("filename", "unknown")
+            name = stream.codec_context.name if stream.codec_context else unknown
             self.left.append(f"{stream.type} stream {stream.index} ({name})")
             return
         new = self.target.add_stream_from_template(stream, opaque=True)
@@ -109,11 +129,37 @@ class Carrier:
         self.kept[stream.index] = Kept(new, name, is_cover, tally_for(stream))
 
     def mux(self, packet: "av.Packet[Stream]") -> None:
-        """Pass a packet of a kept stream on."""
+        """Pass a packet of a kept stream on.
+
+        A broken one costs itself, for no other track is worth the dub.
+        """
         kept = self.kept[packet.stream.index]
-        kept.tally.add(packet)
+        if kept.tally.ignores(packet):
+            return
+        if self._cuts and not kept.is_cover and not self._moved(packet):
+            return
+        time = packet.pts * packet.time_base if packet.pts is not None else None
         packet.stream = kept.target
-        self.target.mux(packet)
+        try:
+            self.target.mux(packet)
+        except (ArgumentError, InvalidDataError):
+            self._refused[kept.name] += 1
+        else:
+            kept.tally.add(packet, time)
+
+    def _moved(self, packet: "av.Packet[Stream]") -> bool:
+        """Whether a packet begins in the target's time, which it then has."""
+        ticks = round(self.origin / packet.time_base)
+        if packet.pts is not None:
+            packet.pts -= ticks
+        if packet.dts is not None:
+            packet.dts -= ticks
+        return packet.pts is None or packet.pts >= 0
+
+    def missing(self) -> tuple[str, ...]:
+        """What was not taken over so far: streams, and packets that are broken."""
+        broken = (f"{n} broken packets of {name}" for name, n in self._refused.items())
+        return (*self.left, *broken)
 
     def _fits(self, stream: Stream) -> bool:
         """Whether the container can hold a stream: tried, for only writing a header tells."""

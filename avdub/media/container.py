@@ -17,6 +17,13 @@ from av.stream import Disposition
 from avdub.errors import InputError, MediaError
 
 STILL_FORMATS = {"image2", "tty"}
+# Lists of other files, and what is no file: a video from anywhere must not have others opened.
+ELSEWHERE = {
+    *("hls", "concat", "concatf", "dash", "webm_dash_manifest", "imf", "sdp", "rtsp", "rtp"),
+    *("lavfi", "avisynth", "vapoursynth"),
+}
+FORMATS = ",".join(sorted(av.formats_available - ELSEWHERE))
+MOST_PIXELS = 16_384 * 8_192  # of a picture, four times 8K: 0.4 GB each
 
 
 def check_readable(path: Path) -> None:
@@ -41,7 +48,11 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         raise MediaError(f"{path} is empty", "copy or download it again")
     try:
         # Absolute, or a name such as "Talk: one.mp4" would be taken for an address.
-        container = av.open(str(path.absolute()), metadata_errors="replace")
+        container = av.open(
+            str(path.absolute()),
+            options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
     except (FFmpegError, ValueError) as error:
         raise MediaError(
             f"{path} cannot be opened as a video",
@@ -75,6 +86,7 @@ def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
     if streams[0].codec_context is None:
         raise MediaError(f"{path} has a picture in an unknown codec", "convert it to H.264")
     streams[0].thread_type = "AUTO"
+    streams[0].codec_context.options = {"max_pixels": str(MOST_PIXELS)}
     return streams[0]
 
 

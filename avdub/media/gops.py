@@ -3,17 +3,16 @@
 Pure arithmetic over packets' times: knows nothing of files or codecs.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from avdub.media.frame_times import Ints
 from avdub.media.nal import Entry
 from avdub.timeline import Span
 
-Ints = NDArray[np.int64]
 DEEPEST = 2  # frames our encoders are let hold back for B-frames
 
 
@@ -29,52 +28,47 @@ class PacketTable:
         return len(self.pts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stretch:
     """Neighbouring groups of pictures, the first from any place on, that are made anew.
 
     `packets` are replaced, all but `kept`: the entry that follows them, which is written after them
     because pictures shown before it were decoded after it. `shown` are the PTS of the new pictures
-    and `slots` the DTS of the replaced packets and `kept`, both rising.
+    and `slots` the DTS of the replaced packets and `kept`, both (n,) and rising.
     """
 
     packets: Span
     kept: int | None
-    shown: tuple[int, ...]
-    slots: tuple[int, ...]
+    shown: Ints
+    slots: Ints
 
     @property
     def depth(self) -> int:
         """How many frames an encoder may hold back so that no packet is decoded after its time."""
         for depth in range(DEEPEST, 0, -1):
-            due = (self.shown[max(0, n - depth)] for n in range(len(self.shown)))
-            if all(slot <= time for slot, time in zip(self.slots, due, strict=False)):
+            due = self.shown[np.maximum(np.arange(len(self.shown)) - depth, 0)]
+            if (self.slots[: len(due)] <= due).all():
                 return depth
         return 0
 
 
-def plan_stretches(table: PacketTable, touched: Iterable[int]) -> tuple[Stretch, ...]:
+def plan_stretches(table: PacketTable, touched: Sequence[int] | Ints) -> tuple[Stretch, ...]:
     """What must be made anew so that the frames with the PTS `touched` can change.
 
     From the first touched frame of a group of pictures to its end, for what follows builds on it.
     """
-    cuts, borders = _cuts(table), _borders(table)
-    place = {int(pts): n for n, pts in enumerate(table.pts)}
-    firsts: dict[int, int] = {}  # group to its first touched packet
-    for pts in touched:
-        group = bisect_right(borders, place[pts]) - 1
-        firsts[group] = min(firsts.get(group, place[pts]), place[pts])
-    runs: list[list[int]] = []
-    for group in sorted(firsts):
-        if runs and group == runs[-1][-1] + 1:
-            runs[-1].append(group)
-        else:
-            runs.append([group])
-    stretches = []
-    for run in runs:
-        start = cuts[bisect_right(cuts, firsts[run[0]]) - 1]
-        stretches.append(_stretch(table, start, borders[run[-1] + 1]))
-    return tuple(stretches)
+    cuts = _cuts(table)
+    borders = _borders(table, cuts)
+    order = np.argsort(table.pts)
+    places = np.sort(order[np.searchsorted(table.pts, np.asarray(touched, np.int64), sorter=order)])
+    groups = np.searchsorted(borders, places, side="right") - 1
+    begins = np.diff(groups, prepend=-2) > 1  # the first touched packet of each run of groups
+    ends = np.diff(groups, append=len(borders) + 1) > 1
+    starts = cuts[np.searchsorted(cuts, places[begins], side="right") - 1]
+    return tuple(
+        _stretch(table, int(start), int(end))
+        for start, end in zip(starts, borders[groups[ends] + 1], strict=True)
+    )
 
 
 def decoding_times(pts: Sequence[int] | Ints) -> Ints:
@@ -89,25 +83,23 @@ def decoding_times(pts: Sequence[int] | Ints) -> Ints:
     return np.concatenate([early, shown[: len(shown) - depth]]).astype(np.int64)
 
 
-def _cuts(table: PacketTable) -> list[int]:
+def _cuts(table: PacketTable) -> Ints:
     """Packets before which the stream can end: all before them are shown before all others."""
     newest, oldest = _newest(table), _oldest(table)
-    return [0, *(np.flatnonzero(newest[:-1] < oldest[1:]) + 1).tolist()]
+    return np.concatenate([[0], np.flatnonzero(newest[:-1] < oldest[1:]) + 1])
 
 
-def _borders(table: PacketTable) -> list[int]:
+def _borders(table: PacketTable, cuts: Ints) -> Ints:
     """Cuts at which the stream can also begin, and the end."""
     n, oldest = len(table), _oldest(table)
     found = [0]
-    for start in _cuts(table)[1:]:
-        if table.entries[start] == Entry.NONE:
-            continue
+    for start in cuts[1:][table.entries[cuts[1:]] != Entry.NONE].tolist():
         # pictures shown before an open entry may follow it directly and nowhere else
         after = start + 1 + _leaders(table, start)
         if table.entries[start] == Entry.OPEN and after < n and oldest[after] < table.pts[start]:
             continue
         found.append(start)
-    return [*found, n]
+    return np.array([*found, n], np.int64)
 
 
 def _newest(table: PacketTable) -> Ints:
@@ -133,6 +125,5 @@ def _stretch(table: PacketTable, start: int, end: int) -> Stretch:
     if end < len(table) and table.entries[end] == Entry.OPEN:
         kept, end = end, end + 1 + _leaders(table, end)
     packets = Span(start, end)
-    inside = table.pts[start:end]
-    shown = sorted(int(pts) for n, pts in enumerate(inside, start) if n != kept)
-    return Stretch(packets, kept, tuple(shown), tuple(int(t) for t in table.dts[start:end]))
+    made = np.arange(start, end) != (-1 if kept is None else kept)
+    return Stretch(packets, kept, np.sort(table.pts[start:end][made]), table.dts[start:end])

@@ -4,12 +4,14 @@ Frame times come from the container without decoding where that is exact, else f
 Everything later trusts `MediaInfo`; what avdub cannot dub is refused here, by name.
 """
 
-from dataclasses import dataclass
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 
@@ -29,6 +31,7 @@ from avdub.media.container import (
     open_media,
     video_stream,
 )
+from avdub.media.frame_times import FrameTimes, Ints
 from avdub.timeline import Timeline
 
 # Their packets need not be whole frames, carry no PTS, or build on all frames before them.
@@ -66,7 +69,7 @@ class MediaInfo:
     rotation: int
     mirrored: bool
     pixel_aspect: Fraction
-    frame_times: tuple[Fraction, ...]
+    frame_times: Sequence[Fraction]
     start: Fraction
     end: Fraction
     rate: Fraction
@@ -82,6 +85,12 @@ class MediaInfo:
     @property
     def timeline(self) -> Timeline:
         return Timeline(self.frame_times, self.end)
+
+    @property
+    def pts(self) -> Ints:
+        """(n,) times of all frames as the container counts them, in ticks of `time_base`."""
+        first = round(self.start / self.time_base)
+        return first + FrameTimes.of(self.frame_times).counted_in(self.time_base)
 
     @property
     def is_deep(self) -> bool:
@@ -111,8 +120,8 @@ def probe(path: Path) -> MediaInfo:
         times = None if decoded_only else _packet_times(container, stream)
     first = _first_frame(path)
     _check_supported(first, path, most_bits)
-    if times is not None and first.pts is not None and first.pts in times.pts:
-        whole = tuple(t for t in times.pts if t >= first.pts)  # before it: undecodable leaders
+    if times is not None and first.pts is not None and (times.pts == first.pts).any():
+        whole = times.pts[times.pts >= first.pts]  # before it: undecodable leaders
         return _media_info(path, first, _Times(whole, times.last_duration), seekable=True)
     return _media_info(path, first, _decoded_times(path), seekable=False)
 
@@ -121,29 +130,33 @@ def probe(path: Path) -> MediaInfo:
 class _Times:
     """Presentation times in ticks, strictly rising, and the last frame's length (0: unknown)."""
 
-    pts: tuple[int, ...]
+    pts: Ints
     last_duration: int
     by_order: bool = False
 
 
 def _packet_times(container: InputContainer, stream: av.VideoStream) -> _Times | None:
     """Frame times of all shown packets, or None where packets do not say."""
-    durations: dict[int, int] = {}
-    n_packets, newest = 0, None
+    pts = array("q")
+    last, length, newest = -1, 0, None
     try:
         for packet in container.demux(stream):
             if packet.size == 0 or packet.is_discard:
                 continue
-            n_packets, newest = n_packets + 1, packet.pts
-            if packet.pts is not None:
-                durations[packet.pts] = packet.duration or 0
+            newest = packet.pts
+            if newest is None:
+                return None
+            if not pts or newest > last:
+                last, length = newest, packet.duration or 0
+            pts.append(newest)
     except FFmpegError:
         pass  # a cut file: the frames before the cut count
-    if len(durations) != n_packets or not durations:
+    rising = np.unique(np.frombuffer(pts, np.int64))
+    if len(rising) != len(pts) or not len(pts):
         return None
-    last = max(durations)
-    length = durations[last] if newest == last else _left(container, stream, last, durations[last])
-    return _Times(tuple(sorted(durations)), length)
+    if newest != last:
+        length = _left(container, stream, last, length)
+    return _Times(rising, length)
 
 
 def _left(container: InputContainer, stream: av.VideoStream, last: int, said: int) -> int:
@@ -161,16 +174,16 @@ def _left(container: InputContainer, stream: av.VideoStream, last: int, said: in
 
 def _decoded_times(path: Path) -> _Times:
     """Frame times by decoding everything; frames without rising times count by order."""
-    pts: list[int | None] = []
-    duration = 0
+    pts, duration, n_timeless = array("q"), 0, 0
     with open_media(path) as container:
         for frame in decode_leniently(container, video_stream(container, path)):
-            pts.append(frame.pts)
+            n_timeless += frame.pts is None
+            pts.append(frame.pts or 0)
             duration = frame.duration or 0
-    known = [t for t in pts if t is not None]
-    if len(known) == len(pts) and all(a < b for a, b in pairwise(known)):
-        return _Times(tuple(known), duration)
-    return _Times(tuple(range(len(pts))), 1, by_order=True)
+    known = np.array(pts, np.int64)
+    if not n_timeless and (np.diff(known) > 0).all():
+        return _Times(known, duration)
+    return _Times(np.arange(len(pts)), 1, by_order=True)
 
 
 def _first_frame(path: Path) -> av.VideoFrame:
@@ -193,13 +206,20 @@ def _check_supported(frame: av.VideoFrame, path: Path, most_bits: int) -> None:
 
 
 def _media_info(path: Path, first: av.VideoFrame, times: _Times, seekable: bool) -> MediaInfo:
+    info = _picture_info(path, first, times, seekable)
+    # afterwards, for each open file holds a table of all packets
+    return replace(info, audio=_audio_info(path, info.start))
+
+
+def _picture_info(path: Path, first: av.VideoFrame, times: _Times, seekable: bool) -> MediaInfo:
     with open_media(path) as container:
         stream = video_stream(container, path)
         guess = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
         tick = 1 / guess if times.by_order else _known(stream.time_base)
-        start = Fraction(0) if times.by_order else times.pts[0] * tick
-        frame_times = tuple(t * tick - start for t in times.pts)
-        rate = _average_rate(frame_times, guess, tick)
+        first_pts = 0 if times.by_order else int(times.pts[0])
+        start = first_pts * tick
+        frame_times = FrameTimes(times.pts - first_pts, tick)
+        rate = _average_rate(frame_times, guess)
         turn = frame_orientation(first)
         aspect = stream.sample_aspect_ratio or Fraction(1)
         width, height = first.width, first.height
@@ -221,7 +241,7 @@ def _media_info(path: Path, first: av.VideoFrame, times: _Times, seekable: bool)
             pixel_format=first.format.name,
             colour=_colour(first, stream),
             bit_rate=min(filter(None, (stream.bit_rate, container.bit_rate)), default=0),
-            audio=_audio_info(path, start),
+            audio=None,
             seekable=seekable,
             by_order=times.by_order,
         )
@@ -232,9 +252,12 @@ def _known(time_base: Fraction | None) -> Fraction:
     return time_base
 
 
-def _average_rate(times: tuple[Fraction, ...], guess: Fraction, tick: Fraction) -> Fraction:
+def _average_rate(times: FrameTimes, guess: Fraction) -> Fraction:
     """The container's rate where all frames agree with it to a tick, else what the times say."""
-    if all(abs(time * guess - n) <= tick * guess for n, time in enumerate(times)):
+    frames = times.tick * guess  # in a tick
+    most, unit = frames.numerator, frames.denominator
+    ticks = times.counted_in(times.tick)
+    if all(abs(int(t) * most - n * unit) <= most for n, t in enumerate(ticks)):
         return guess
     return (len(times) - 1) / times[-1]
 

@@ -16,9 +16,11 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from avdub.errors import MediaError
+from avdub.media.frame_times import Ints
 from avdub.media.h264 import PPS, SPS, Avcc
 from avdub.media.hevc import Hvcc, renumbered_sets, renumbered_slices, without_leaders
 from avdub.media.nal import BrokenStream, annexb_units, joined, units
+from avdub.media.rate import Cap
 from avdub.media.writer import MOST_THREADS, VIDEO_OPTIONS
 
 NO_LIMIT = 1 << 20  # frames to the next keyframe, where none is asked for
@@ -66,18 +68,25 @@ class Reencoder:
         self.merged = record.with_sets(self._sets)
 
     def encode(
-        self, frames: Iterable[av.VideoFrame], times: Sequence[int], keys: Container[int]
+        self,
+        frames: Iterable[av.VideoFrame],
+        times: Sequence[int] | Ints,
+        keys: Container[int],
+        cap: Cap | None = None,
     ) -> Iterator[list[Made]]:
         """New packets, after each frame those that are ready; the first frame begins a closed GOP.
 
-        `times` are the PTS of the frames in ticks, `keys` those that must be keyframes.
+        `times` are the PTS of the frames in ticks, `keys` those that must be keyframes, `cap` is
+        what all may take.
         """
-        context = self._open()
+        context = self._open(cap)
+        if tuple(self._sets_of(context)) != self._sets:  # a level that follows from the rate
+            context = self._open()
         assert tuple(self._sets_of(context)) == self._sets, "the encoder is not the same"
         for frame, pts in zip(frames, times, strict=True):
-            frame.pts, frame.time_base = pts, self.tick
+            frame.pts, frame.time_base = int(pts), self.tick
             frame.duration = 0
-            frame.pict_type = PictureType.I if pts in keys else PictureType.NONE
+            frame.pict_type = PictureType.I if frame.pts in keys else PictureType.NONE
             yield self._encoded(context, frame)
         yield self._encoded(context, None)
 
@@ -100,7 +109,7 @@ class Reencoder:
             return renumbered_sets(parts, self._numbers)
         return (unit for unit in parts if unit[0] & 31 in (SPS, PPS))
 
-    def _open(self) -> VideoCodecContext:
+    def _open(self, cap: Cap | None = None) -> VideoCodecContext:
         is_hevc = isinstance(self.record, Hvcc)
         context = av.CodecContext.create("libx265" if is_hevc else "libx264", "w")
         assert isinstance(context, VideoCodecContext)
@@ -114,12 +123,14 @@ class Reencoder:
         context.colorspace, context.color_range = source.colorspace, source.color_range
         context.flags |= Flags.global_header | Flags.closed_gop
         context.thread_type = "FRAME"
-        context.thread_count = min(MOST_THREADS, os.cpu_count() or 1)
-        context.options = self._hevc_options() if is_hevc else self._h264_options()
+        # libx264 keeps within a rate by what its threads have done so far: the same only with one
+        n_threads = 1 if cap is not None and not is_hevc else os.cpu_count() or 1
+        context.thread_count = min(MOST_THREADS, n_threads)
+        context.options = self._hevc_options(cap) if is_hevc else self._h264_options(cap)
         context.open()
         return context
 
-    def _h264_options(self) -> dict[str, str]:
+    def _h264_options(self, cap: Cap | None) -> dict[str, str]:
         assert isinstance(self.record, Avcc)
         pyramid = "normal" if self.depth > 1 else "none"
         own = f"sps-id={self.record.free_number()}:keyint={NO_LIMIT}:min-keyint=1:scenecut=0"
@@ -128,7 +139,7 @@ class Reencoder:
             "crf": str(self.crf),
             "forced-idr": "1",
             "bf": str(B_FRAMES[self.depth]),
-            "x264-params": f"{usual}:{own}:b-pyramid={pyramid}:open-gop=0",
+            "x264-params": f"{usual}:{own}:b-pyramid={pyramid}:open-gop=0{_limits(cap)}",
         }
         if self.record.profile:
             options["profile"] = self.record.profile
@@ -136,12 +147,12 @@ class Reencoder:
             options["level"] = f"{self.record.level / 10:.1f}"
         return options
 
-    def _hevc_options(self) -> dict[str, str]:
+    def _hevc_options(self, cap: Cap | None) -> dict[str, str]:
         assert isinstance(self.record, Hvcc)
         params = [
             f"keyint={NO_LIMIT}:min-keyint=1:scenecut=0:open-gop=0:repeat-headers=0",
             f"bframes={B_FRAMES[self.depth]}:b-pyramid={int(self.depth > 1)}:b-adapt=1",
-            "log-level=none:info=0:rc-lookahead=10:aud=0:hrd=0",
+            f"log-level=none:info=0:rc-lookahead=10:aud=0:hrd=0:const-vbv=1{_limits(cap)}",
         ]
         level = HEVC_LEVELS.get(self.record.level)
         if level:
@@ -153,6 +164,13 @@ class Reencoder:
             "forced-idr": "1",
             "x265-params": ":".join(params),
         }
+
+
+def _limits(cap: Cap | None) -> str:
+    """For either encoder; in whole kbit, as they count."""
+    if cap is None:
+        return ""
+    return f":vbv-maxrate={max(1, cap.rate // 1000)}:vbv-bufsize={max(1, cap.buffer // 1000)}"
 
 
 def after_stretch(data: bytes) -> bytes:

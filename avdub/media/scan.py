@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from avdub.media import h264, hevc
 from avdub.media.container import open_media, video_stream
-from avdub.media.gops import Ints, PacketTable, decoding_times
+from avdub.media.frame_times import Ints
+from avdub.media.gops import PacketTable, decoding_times
 from avdub.media.h264 import Avcc
 from avdub.media.hevc import Hvcc
 from avdub.media.nal import BrokenStream
 from avdub.media.probe import MediaInfo
 from avdub.media.writer import CODECS
+from avdub.timeline import Span
 
 Codec = Literal["h264", "hevc"]
 MATROSKA_TICK = 1000  # what its writer counts in, a second
@@ -41,14 +43,16 @@ class Unspliceable(Exception):
 class Scan:
     """What is known of a video that can be spliced.
 
-    `durations` are ticks of each packet, `end` those where the last picture ends, if the file says.
+    Of each packet in decoding order: `keys` tells keyframes, `durations` are its ticks, `sizes` its
+    bytes. `end` are the ticks where the last picture ends, if the file says.
     """
 
     codec: Codec
     record: Avcc | Hvcc
     table: PacketTable
-    keys: frozenset[int]  # PTS of its keyframes
+    keys: NDArray[np.bool_]
     durations: Ints
+    sizes: Ints
     end: int | None
     durations_are_slots: bool  # each belongs to a place in decoding order, not to a picture
 
@@ -58,15 +62,21 @@ class Scan:
         MP4 derives lengths from DTS, and of durations written only where the last picture ends.
         """
         if not self.durations_are_slots:
-            return self._of_pictures[pts]
+            shown = int(np.searchsorted(self.table.pts, pts, sorter=self._order))
+            return int(self.durations[self._order[shown]])
         length = int(self.durations[place])
         if self.end is None:
             return length
         return self.end - pts if pts == self._last else min(length, self.end - pts)
 
+    def keyframes(self, packets: Span) -> frozenset[int]:
+        """PTS of the keyframes among some packets."""
+        inside = slice(packets.start, packets.end)
+        return frozenset(self.table.pts[inside][self.keys[inside]].tolist())
+
     @cached_property
-    def _of_pictures(self) -> dict[int, int]:
-        return dict(zip(self.table.pts.tolist(), self.durations.tolist(), strict=True))
+    def _order(self) -> NDArray[np.intp]:
+        return np.argsort(self.table.pts)
 
     @cached_property
     def _last(self) -> int:
@@ -93,7 +103,7 @@ def scan(info: MediaInfo, output: Path) -> Scan:
         dts = decoding_times(found.pts)
     known_end = end if end > found.pts.max() else None
     table = PacketTable(found.pts, dts, found.entries)
-    return Scan(codec, record, table, found.keys, found.durations, known_end, is_mov)
+    return Scan(codec, record, table, found.keys, found.durations, found.sizes, known_end, is_mov)
 
 
 def check_kind(container: InputContainer, stream: av.VideoStream, output: Path) -> Codec:
@@ -130,8 +140,9 @@ class _Packets:
     pts: Ints
     dts: Ints
     durations: Ints
+    sizes: Ints
     entries: NDArray[np.uint8]
-    keys: frozenset[int]
+    keys: NDArray[np.bool_]
 
 
 def _packets(
@@ -140,7 +151,7 @@ def _packets(
     syntax = h264 if codec == "h264" else hevc
     known = frozenset(record.units)
     pts, dts, durations, entries = array("q"), array("q"), array("q"), array("B")
-    keys: set[int] = set()
+    sizes, keys = array("q"), array("B")
     missing = -(1 << 62)
     try:
         for packet in container.demux(stream):
@@ -153,26 +164,25 @@ def _packets(
             data = memoryview(packet)
             if syntax.sets_in(data) - known:
                 raise Unspliceable("it changes its parameter sets on the way")
-            if packet.is_keyframe:
-                keys.add(packet.pts)
             pts.append(packet.pts)
             dts.append(missing if packet.dts is None else packet.dts)
             durations.append(packet.duration or 0)
+            sizes.append(packet.size)
             entries.append(syntax.entry_of(data, packet.is_keyframe))
+            keys.append(packet.is_keyframe)
     except FFmpegError as error:
         raise Unspliceable("the file is damaged or cut") from error
     return _Packets(
         np.frombuffer(pts, np.int64),
         np.frombuffer(dts, np.int64),
         np.frombuffer(durations, np.int64),
+        np.frombuffer(sizes, np.int64),
         np.frombuffer(entries, np.uint8),
-        frozenset(keys),
+        np.frombuffer(keys, np.bool_),
     )
 
 
 def _check_times(info: MediaInfo, pts: Ints) -> None:
     """Every packet must be one of the promised frames."""
-    start = round(info.start / info.time_base)
-    promised = [start + round(time / info.time_base) for time in info.frame_times]
-    if len(promised) != len(pts) or (np.sort(pts) != np.asarray(promised, np.int64)).any():
+    if not np.array_equal(np.sort(pts), info.pts):
         raise Unspliceable("not every packet is a picture that is shown")

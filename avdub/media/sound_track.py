@@ -13,9 +13,10 @@ from typing import Literal
 import av
 from av.container import OutputContainer
 from av.error import FFmpegError
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 
 from avdub.errors import MediaError
+from avdub.media.captions import Captions
 from avdub.media.container import writing
 from avdub.media.probe import MediaInfo
 from avdub.media.waveform import Waveform
@@ -34,7 +35,8 @@ FALLBACK_RATE = 48_000
 
 @dataclass(frozen=True)
 class Tracks:
-    """What becomes of a file's sounds when it gets a new one, and the new one's language.
+    """What becomes of a file's sounds when it gets a new one, the new one's language, and captions
+    that become one more track.
 
     "replace": the first is replaced, others stay. "add": all stay, after the new one. "only": none
     stays. `language` is as subtitles have it ("en", "es-419"), "" where it is not known.
@@ -42,6 +44,23 @@ class Tracks:
 
     policy: Literal["replace", "add", "only"] = "replace"
     language: str = ""
+    captions: Captions | None = None
+
+    def keep(self, stream: Stream, has_sound: bool, is_first: bool) -> bool:
+        """Whether a stream of the source stays; `is_first` says that the new sound, if any, is the
+        dub of this one."""
+        if stream.type != "audio" or not has_sound:
+            return True
+        return self.policy == "add" or (self.policy == "replace" and not is_first)
+
+    def role(self, stream: Stream, has_sound: bool, is_first: bool) -> Disposition | None:
+        """What a stream that stays is beside the new ones, which players shall choose; None: the
+        same as ever."""
+        if has_sound and is_first:
+            return Disposition.original
+        is_audio, is_text = stream.type == "audio", stream.type == "subtitle"
+        is_rivalled = (is_audio and has_sound) or (is_text and self.captions is not None)
+        return Disposition(0) if is_rivalled else None
 
 
 REPLACE = Tracks()
@@ -124,6 +143,7 @@ class SoundTrack:
         stream.bit_rate = enough if codec.bit_rate is None else codec.bit_rate
         stream.disposition = Disposition.default
         if self._sound.language:
+            stream.metadata["title"] = "Dub"
             stream.metadata["language"] = three_letters(self._sound.language)
         return stream
 

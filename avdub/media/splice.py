@@ -14,16 +14,18 @@ from pathlib import Path
 
 from avdub.errors import InputError, MediaError
 from avdub.media.ahead import read_ahead
-from avdub.media.container import audio_stream, check_readable, open_media, video_stream
+from avdub.media.beside import Beside, check_beside
+from avdub.media.container import audio_stream, check_readable, open_media
+from avdub.media.place import sweep
 from avdub.media.probe import MediaInfo
 from avdub.media.retouch import Repaint
 from avdub.media.scan import Unspliceable, scan
-from avdub.media.sound_track import REPLACE, Tracks
+from avdub.media.sound_track import REPLACE, Sound, Tracks, codec_like
 from avdub.media.spliced import Spliced, check_frames, check_sound_start, first_sound, read_times
 from avdub.media.splicing import splice
 from avdub.media.video import Frame, FrameReader, Image
 from avdub.media.waveform import Waveform
-from avdub.media.writer import FrameWriter, codecs_for
+from avdub.media.writer import USUAL_CRF, FrameWriter, codecs_for
 from avdub.progress import Progress, silent
 
 NOTHING = Repaint((), lambda frames: ((f.time, f.image) for f in frames))
@@ -34,7 +36,7 @@ def write_dub(
     output: Path,
     repaint: Repaint | None,
     sound: Iterator[Waveform] | None,
-    crf: int = 16,
+    crf: int | None = None,
     progress: Progress = silent,
     tracks: Tracks = REPLACE,
 ) -> Spliced:
@@ -48,48 +50,57 @@ def write_dub(
     try:
         return splice(info, output, repaint, sound, crf, progress, tracks)
     except Unspliceable as reason:
-        return _write_whole(info, output, repaint, sound, crf, progress, str(reason))
+        whole = _whole_sound(info, output, sound, tracks), tracks
+        return _write_whole(info, output, repaint, whole, crf, progress, str(reason))
+
+
+def _whole_sound(
+    info: MediaInfo, output: Path, sound: Iterator[Waveform] | None, tracks: Tracks
+) -> Sound | None:
+    """The new sound as the source's is, in a file of the source's kind; else as is usual there."""
+    if sound is None:
+        return None
+    codecs = codecs_for(output)
+    with open_media(info.path) as container:
+        is_alike = codecs.container in container.format.name.split(",")
+        like = audio_stream(container) if is_alike else None
+        codec = codec_like(like, codecs.container, codecs.audio)
+    return Sound(sound, codec, language=tracks.language)
 
 
 def _write_whole(
     info: MediaInfo,
     output: Path,
     repaint: Repaint,
-    sound: Iterator[Waveform] | None,
-    crf: int,
+    sounds: tuple[Sound | None, Tracks],
+    crf: int | None,
     progress: Progress,
     reason: str,
 ) -> Spliced:
-    """Every frame encoded anew, and no other stream than the sound."""
+    """Every frame encoded anew; other streams are copied where the container can hold them."""
     _refuse_deep(info, reason)
-    has_sound = sound is not None
-    writer = FrameWriter(output, info, sound, crf, lambda path: _check_whole(path, info, has_sound))
-    # the thread that reads ahead must have ended before its reader is closed
-    with writer, FrameReader(info) as reader, closing(read_ahead(reader)) as ahead:
-        frames = progress(ahead, "picture", len(info.frame_times))
-        for time, image in _pictures(frames, repaint):
-            writer.write(image, time)
+    sound, tracks = sounds
+    with open_media(info.path) as source:
+        beside = Beside(source, info, output, tracks, sound is not None)
+
+        def check(path: Path) -> None:
+            _check_whole(path, info, sound is not None)
+            check_beside(path, beside)
+
+        writer = FrameWriter(output, info, sound, USUAL_CRF if crf is None else crf, check, beside)
+        # the thread that reads ahead must have ended before its reader is closed
+        with writer, FrameReader(info) as reader, closing(read_ahead(reader)) as ahead:
+            frames = progress(ahead, "picture", len(info.frame_times))
+            for time, image in _pictures(frames, repaint):
+                writer.write(image, time)
     return Spliced(
         len(info.frame_times),
         encoded=writer.n_written,
         stretches=1,
         whole=reason,
-        left=_left(info, has_sound),
+        carried=len(beside.carried) + beside.n_attached,
+        left=beside.missing,
     )
-
-
-def _left(info: MediaInfo, has_sound: bool) -> tuple[str, ...]:
-    """The streams that a file written whole lacks."""
-    with open_media(info.path) as container:
-        used = {video_stream(container, info.path).index}
-        sound = audio_stream(container)
-        if sound is not None and has_sound:
-            used.add(sound.index)
-        return tuple(
-            f"{each.type} stream {each.index}"
-            for each in container.streams
-            if each.index not in used
-        )
 
 
 def _pictures(frames: Iterable[Frame], repaint: Repaint) -> Iterator[tuple[Fraction, Image]]:
@@ -135,6 +146,10 @@ def check_output(path: Path, video_path: Path, overwrite: bool) -> None:
         raise InputError(f"{path} is a folder", "name the file to write in it")
     if not folder.is_dir():
         raise InputError(f"the folder {folder} does not exist", "make it first or name another")
+    if sweep(path):
+        raise InputError(
+            f"another run is writing {path}", "wait until it ends, or name another with -o"
+        )
     if path.exists() and path.samefile(video_path):
         raise InputError(f"{path} is the input video itself", "give the output another name")
     if path.exists() and not overwrite:

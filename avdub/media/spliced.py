@@ -4,16 +4,19 @@ The check reads the finished file as anybody else would and believes nothing of 
 """
 
 import hashlib
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 
 from avdub.errors import MediaError
 from avdub.media.carry import Carried, Tally, is_aside, tally_for
 from avdub.media.container import audio_stream, decode_leniently, open_media, video_stream
+from avdub.media.frame_times import Ints
 from avdub.media.probe import MediaInfo
 from avdub.timeline import Span
 
@@ -71,7 +74,7 @@ class _Found:
 
     tick: Fraction
     end: Fraction | None
-    pts: list[int] = field(default_factory=list)
+    pts: "array[int]" = field(default_factory=lambda: array("q"))
     copied: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     tallies: dict[int, Tally] = field(default_factory=dict)
 
@@ -79,7 +82,7 @@ class _Found:
 def check_spliced(path: Path, promise: Promise) -> None:
     """Raise MediaError, naming it, if `path` lacks anything that was promised."""
     found = _read(path, promise.anew)
-    check_frames(found.pts, found.tick, promise.info, path)
+    check_frames(np.array(found.pts, np.int64), found.tick, promise.info, path)
     if found.copied.hexdigest() != promise.sha256:
         raise MediaError(f"copied packets of {path} are not the source's", HINT)
     for kept in promise.kept:
@@ -94,7 +97,7 @@ def check_spliced(path: Path, promise: Promise) -> None:
         check_sound_start(path, promise.info, promise.sound)
 
 
-def check_frames(pts: Sequence[int], tick: Fraction, info: MediaInfo, path: Path) -> None:
+def check_frames(pts: Ints, tick: Fraction, info: MediaInfo, path: Path) -> None:
     """Raise MediaError unless there is one frame for each of the source's, at the same time."""
     if len(pts) != len(info.frame_times):
         raise MediaError(
@@ -102,8 +105,8 @@ def check_frames(pts: Sequence[int], tick: Fraction, info: MediaInfo, path: Path
             HINT,
         )
     near = max(tick, info.time_base) / 2  # containers count time in ticks of their own
-    for n, (mine, time) in enumerate(zip(sorted(pts), info.frame_times, strict=True)):
-        late = mine * tick - info.start - time
+    for n, (mine, time) in enumerate(zip(np.sort(pts), info.frame_times, strict=True)):
+        late = int(mine) * tick - info.start - time
         if abs(late) > near:
             raise MediaError(f"frame {n} of {path} would be {float(late):.4f} s late", HINT)
 
@@ -121,10 +124,10 @@ def check_sound_start(path: Path, info: MediaInfo, index: int) -> None:
         raise MediaError(f"the sound of {path} would be {float(late):.3f} s late", HINT)
 
 
-def read_times(path: Path) -> tuple[list[int], Fraction]:
-    """PTS of a file's frames in decoding order, and seconds a tick."""
+def read_times(path: Path) -> tuple[Ints, Fraction]:
+    """(n,) PTS of a file's frames in decoding order, and seconds a tick."""
     found = _read(path, ())
-    return found.pts, found.tick
+    return np.array(found.pts, np.int64), found.tick
 
 
 def first_sound(path: Path) -> int | None:

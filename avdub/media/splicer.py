@@ -4,11 +4,11 @@ Packets come once, in order; only touched stretches are decoded.
 """
 
 import hashlib
-from bisect import bisect_left
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
 
@@ -18,15 +18,20 @@ from avdub.media.container import video_stream
 from avdub.media.gops import DEEPEST, Stretch
 from avdub.media.nal import BrokenStream
 from avdub.media.probe import MediaInfo
+from avdub.media.rate import Cap, cap_of
 from avdub.media.reencode import Made, Reencoder, after_stretch
 from avdub.media.retouch import Repaint, repainted
 from avdub.media.scan import Scan, Unspliceable
 from avdub.media.video import FrameReader
+from avdub.media.writer import USUAL_CRF
 from avdub.timeline import Span
 
 
 class Splicer:
-    """Turns the source's video packets, given in order, into those of the output."""
+    """Turns the source's video packets, given in order, into those of the output.
+
+    Without `crf` new packets have USUAL_CRF, within about the bits of those they replace.
+    """
 
     def __init__(
         self,
@@ -35,7 +40,7 @@ class Splicer:
         scanned: Scan,
         stretches: tuple[Stretch, ...],
         repaint: Repaint,
-        crf: int,
+        crf: int | None,
     ) -> None:
         self.info, self.scanned, self.repaint = info, scanned, repaint
         self.stream = video_stream(source, info.path)
@@ -50,11 +55,13 @@ class Splicer:
         context = self.stream.codec_context
         depth = min([DEEPEST, *(each.depth for each in stretches)])
         depth = min(depth, context.reorder_depth)
+        self._is_capped = crf is None
         self.encoder: Reencoder | None = None
         if stretches:
             try:
                 self.encoder = Reencoder(
-                    context, scanned.record, info.time_base, info.rate, depth, crf
+                    *(context, scanned.record, info.time_base, info.rate, depth),
+                    USUAL_CRF if crf is None else crf,
                 )
             except BrokenStream as error:
                 raise Unspliceable(str(error)) from error
@@ -91,16 +98,20 @@ class Splicer:
 
     def _encoded(self, stretch: Stretch) -> Generator[list[Made], None, None]:
         assert self.encoder is not None, "made where there are stretches"
-        start = round(self.info.start / self.info.time_base)
-        first = (stretch.shown[0] - start) * self.info.time_base
-        index = bisect_left(self.info.frame_times, first)
+        index = int(np.searchsorted(self.info.pts, stretch.shown[0]))
+        keys = self.scanned.keyframes(stretch.packets)
         span = Span(index, index + len(stretch.shown))
         with (
             FrameReader(self.info, span) as reader,
             closing(read_ahead(reader.decoded(self.repaint))) as decoded,
         ):
             frames = repainted(decoded, self.repaint, self.info.colour, self.info.orientation)
-            yield from self.encoder.encode(frames, stretch.shown, self.scanned.keys)
+            yield from self.encoder.encode(frames, stretch.shown, keys, self._cap(stretch))
+
+    def _cap(self, stretch: Stretch) -> Cap | None:
+        if not self._is_capped:
+            return None
+        return cap_of(stretch.packets, self.scanned, float(self.info.time_base))
 
     def _placed(self, stretch: Stretch, made: Iterable[Made]) -> Iterator["av.Packet[Stream]"]:
         """New packets in the places of the replaced ones."""
@@ -113,7 +124,7 @@ class Splicer:
     def _packet(self, stretch: Stretch, made: Made) -> "av.Packet[Stream]":
         packet: av.Packet[Stream] = av.Packet(made.data)
         slot = self._n_made
-        packet.pts, packet.dts = made.pts, stretch.slots[slot]
+        packet.pts, packet.dts = made.pts, int(stretch.slots[slot])
         if packet.dts > made.pts:
             raise MediaError("the encoder held back more frames than there is time for")
         packet.duration = self.scanned.duration(stretch.packets.start + slot, made.pts)

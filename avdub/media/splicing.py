@@ -10,20 +10,30 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.container import InputContainer, OutputContainer
-from av.stream import Disposition, Stream
+from av.stream import Stream
 
+from avdub.media.caption_track import CaptionTrack
 from avdub.media.carry import Carrier, copy_tags, is_aside
 from avdub.media.container import audio_stream, open_media, writing
 from avdub.media.gops import plan_stretches
+from avdub.media.place import Part
 from avdub.media.probe import MediaInfo
 from avdub.media.retouch import Repaint
 from avdub.media.scan import scan
-from avdub.media.sound_track import REPLACE, Sound, SoundTrack, Tracks, codec_like
+from avdub.media.sound_track import (
+    REPLACE,
+    Sound,
+    SoundTrack,
+    Tracks,
+    codec_like,
+    three_letters,
+)
 from avdub.media.spliced import Promise, Spliced, check_spliced
 from avdub.media.splicer import Splicer
 from avdub.media.waveform import Waveform
-from avdub.media.writer import SOUND_AHEAD_S, codecs_for, temporary_beside
+from avdub.media.writer import SOUND_AHEAD_S, codecs_for
 from avdub.progress import Progress, silent
 
 HVC1 = "hvc1"  # parameter sets are in the record and nowhere else; some players know no other
@@ -34,7 +44,7 @@ def splice(
     output: Path,
     repaint: Repaint,
     sound: Iterator[Waveform] | None,
-    crf: int,
+    crf: int | None,
     progress: Progress = silent,
     tracks: Tracks = REPLACE,
 ) -> Spliced:
@@ -45,29 +55,26 @@ def splice(
     the result does not hold.
     """
     scanned = scan(info, output)
-    start = round(info.start / info.time_base)
-    touched = [
-        start + round(info.frame_times[n] / info.time_base)
-        for span in repaint.spans
-        for n in span.range()
-    ]
+    pts = info.pts
+    touched = np.concatenate([pts[:0], *(pts[s.start : s.end] for s in repaint.spans)])
     stretches = plan_stretches(scanned.table, touched)
-    temporary = temporary_beside(output)
+    with writing(output):
+        part = Part(output)
     try:
         with ExitStack() as stack:
             source = stack.enter_context(open_media(info.path))
             splicer = Splicer(source, info, scanned, stretches, repaint, crf)
             stack.callback(splicer.close)
             with writing(output):
-                target = stack.enter_context(_closing(_open(temporary, output, source)))
+                target = stack.enter_context(_closing(_open(part.path, output, source)))
             writer = _Writer(source, target, info, output, splicer)
             writer.write(sound, tracks, progress)
             promise = writer.promise()
         with writing(output):
-            check_spliced(temporary, promise)
-            temporary.replace(output)
+            check_spliced(part.path, promise)
+            part.put()
     finally:
-        temporary.unlink(missing_ok=True)
+        part.discard()
     n_encoded = sum(len(each.shown) for each in stretches)
     n_changed = sum(each.kept is not None for each in stretches)
     return Spliced(
@@ -77,8 +84,8 @@ def splice(
         encoded=n_encoded,
         stretches=len(stretches),
         sha256=promise.sha256,
-        carried=len(promise.kept) + promise.attachments,
-        left=tuple(writer.carrier.left),
+        carried=len(writer.carrier.kept) + promise.attachments,
+        left=writer.carrier.missing(),
     )
 
 
@@ -119,6 +126,7 @@ class _Writer:
         self.info, self.output, self.splicer = info, output, splicer
         self.carrier = Carrier(source, target, info.path)
         self._sound: SoundTrack | None = None
+        self._captions: CaptionTrack | None = None
 
     def write(self, sound: Iterator[Waveform] | None, tracks: Tracks, progress: Progress) -> None:
         """All packets; afterwards the file is whole."""
@@ -132,8 +140,15 @@ class _Writer:
                 each.stream = picture
                 with writing(self.output):
                     self.target.mux(each)
+            until = time - self.info.start + SOUND_AHEAD_S
             if self._sound is not None:
-                self._sound.write(time - self.info.start + SOUND_AHEAD_S)
+                self._sound.write(until)
+            if self._captions is not None:
+                with writing(self.output):
+                    self._captions.write(until)
+        if self._captions is not None:
+            with writing(self.output):
+                self._captions.write(None)
         if self._sound is not None:
             self._sound.finish()
         with writing(self.output):
@@ -143,12 +158,13 @@ class _Writer:
         """What the file must hold now."""
         track = self._sound.stream if self._sound else None
         end = self.splicer.scanned.end
+        added = () if self._captions is None else (self._captions.carried(),)
         return Promise(
             self.info,
             None if end is None else end * self.info.time_base,
             self.splicer.anew,
             self.splicer.hash.hexdigest(),
-            self.carrier.carried(),
+            (*self.carrier.carried(), *added),
             self.carrier.attachments,
             self._sound_index if track is not None else None,
         )
@@ -166,14 +182,19 @@ class _Writer:
             if stream.index == self.splicer.stream.index:
                 picture = self._add_picture()
                 continue
-            if replaced is not None and stream.index == replaced.index:
+            is_first = replaced is not None and stream.index == replaced.index
+            if sound is not None and is_first:
                 self._add_sound(sound, tracks.language, replaced)
-                if tracks.policy == "add":
-                    self.carrier.add(stream, Disposition.original)
-            elif stream.type != "audio" or sound is None or tracks.policy != "only":
-                self.carrier.add(stream)
+            if tracks.keep(stream, sound is not None, is_first):
+                self.carrier.add(stream, tracks.role(stream, sound is not None, is_first))
         if sound is not None and self._sound is None:
             self._add_sound(sound, tracks.language, None)
+        if tracks.captions is not None:
+            language = three_letters(tracks.language)
+            with writing(self.output):
+                self._captions = CaptionTrack(
+                    self.target, tracks.captions, language, self.info.start
+                )
         for stream in last:
             self.carrier.add(stream)
         assert picture is not None, "the video's stream is one of the streams"
@@ -185,6 +206,8 @@ class _Writer:
             picture = self.target.add_stream_from_template(own, opaque=True)
         copy_tags(own, picture)
         context = picture.codec_context
+        if own.average_rate == self.info.rate:  # the same for all frames
+            context.framerate = own.average_rate
         if self.splicer.encoder is not None:
             context.extradata = self.splicer.encoder.merged
         if own.codec_context.codec_tag == HVC1:

@@ -22,6 +22,7 @@ from avdub.media.container import check_readable
 from avdub.timeline import MS_PER_S, Segment, boundary
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
+LARGEST = 64 << 20  # bytes; 100,000 cues have 6 MB
 _ASS_EVENT = re.compile(r"\s*(Dialogue|Comment)\s*:", re.IGNORECASE)
 _ASS_TIME = r"\s*\d+:\d{1,2}:\d{1,2}[.:]\d{1,3}\s*"
 _ASS_WHOLE = re.compile(rf"[^,]*,{_ASS_TIME},{_ASS_TIME},(?:[^,]*,){{6}}")
@@ -35,7 +36,7 @@ def read_subtitles(path: Path) -> tuple[list[Segment], list[str]]:
     Raises InputError for a file that cannot be read, SubtitleError where it holds no cue.
     """
     warnings: list[str] = []
-    text = _read_text(path, warnings)
+    text = read_text(path, warnings)
     if "[Events]" in text or "[Script Info]" in text:
         found = list(_ass_cues(path, text, warnings))
     else:
@@ -107,10 +108,13 @@ def _ass_cues(
             yield cue, text, " ".join(event.name.split()) or None
 
 
-def _read_text(path: Path, warnings: list[str]) -> str:
+def read_text(path: Path, warnings: list[str]) -> str:
     """The file as text: UTF-8, UTF-16 with its mark, else Windows-1252."""
     check_readable(path)
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        data = file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise SubtitleError(f"{path} is too large for subtitles", "give a text file below 64 MB")
     if data.startswith(_UTF16):
         return data.decode("utf-16", errors="replace")
     try:
@@ -152,7 +156,7 @@ def clip_to(segments: Sequence[Segment], end: Fraction) -> tuple[list[Segment], 
 
 def read_transcript(path: Path) -> list[str]:
     """Lines of a plain text without times, blank ones left out; SubtitleError if none is left."""
-    lines = [" ".join(line.split()) for line in cues.split_lines(_read_text(path, []))]
+    lines = [" ".join(line.split()) for line in cues.split_lines(read_text(path, []))]
     lines = [line for line in lines if line]
     if not lines:
         raise SubtitleError(f"{path} has no text", "write one sentence a line", line=1)

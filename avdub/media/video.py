@@ -5,7 +5,7 @@ of a damaged file; the writer keeps their exact times and leaves either a whole 
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -87,22 +87,22 @@ class FrameReader:
         self._stack.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        for index, frame in self._found(frozenset(self.span.range())):
+        for index, frame in self._found(self.span.range()):
             yield Frame(index, self.info.frame_times[index], self._upright(frame))
 
     def images(self, wanted: Sequence[int]) -> dict[int, Image]:
         """Some frames of the span by index; the others are decoded but not converted."""
-        return {n: self._upright(frame) for n, frame in self._found(frozenset(wanted))}
+        return {n: self._upright(frame) for n, frame in self._found(sorted(set(wanted)))}
 
     def decoded(self, pictures: Container[int]) -> Iterator[Decoded]:
         """All frames as they were decoded, those that `pictures` contains with their picture."""
-        for index, frame in self._found(frozenset(self.span.range())):
+        for index, frame in self._found(self.span.range()):
             image = self._upright(frame) if index in pictures else None
             yield Decoded(index, self.info.frame_times[index], frame, image)
 
-    def _found(self, wanted: frozenset[int]) -> Iterator[tuple[int, av.VideoFrame]]:
-        """The wanted frames with their index, each exactly once, in order."""
-        todo = iter(sorted(wanted))
+    def _found(self, wanted: Iterable[int]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The wanted frames, which rise, with their index, each exactly once."""
+        todo = iter(wanted)
         index = next(todo, None)
         if index is None:
             return

@@ -5,7 +5,6 @@ to a hidden file beside the output, which takes its name only when it is whole.
 """
 
 import os
-import secrets
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,9 +22,11 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from avdub.errors import InputError, MediaError
+from avdub.media.beside import Beside
 from avdub.media.carry import CONTAINER_TAGS
 from avdub.media.colour import RGB_MATRIX, Colour, from_rgb
 from avdub.media.container import open_media, video_stream, writing
+from avdub.media.place import Part
 from avdub.media.probe import MediaInfo
 from avdub.media.sound_track import Sound, SoundCodec, SoundTrack
 from avdub.media.waveform import Waveform
@@ -56,6 +57,7 @@ VIDEO_OPTIONS = {
 }
 SOUND_AHEAD_S = 1
 FINEST_TICK = 1_000_000
+USUAL_CRF = 16
 MOST_THREADS = 8  # of the encoder; each holds pictures
 
 
@@ -63,11 +65,6 @@ def default_suffix(info: MediaInfo) -> str:
     """The input's own suffix where it can be written, else .mp4."""
     suffix = info.path.suffix.lower()
     return suffix if suffix in CODECS else ".mp4"
-
-
-def temporary_beside(path: Path) -> Path:
-    """A hidden name of the same kind in the same folder, to write to before `path` exists."""
-    return path.with_name(f".avdub-{secrets.token_hex(6)}.part{path.suffix}")
 
 
 def codecs_for(path: Path) -> Codecs:
@@ -83,26 +80,29 @@ class FrameWriter:
     """Context manager: `write` pictures (H, W, 3) in display order, each with its time.
 
     `sound` is consumed as pictures are written and cut or padded by nobody: it should be as long
-    as the video. `check` may refuse the finished file by raising. Leaving the `with` normally
-    completes the file; an exception leaves none. Raises InputError for a suffix that cannot be
-    written and MediaError when writing fails.
+    as the video. `beside` are streams that go into the file as they are. `check` may refuse the
+    finished file by raising. Leaving the `with` normally completes the file; an exception leaves
+    none. Raises InputError for a suffix that cannot be written and MediaError when writing fails.
     """
 
     def __init__(
         self,
         path: Path,
         info: MediaInfo,
-        sound: Iterator[Waveform] | None = None,
-        crf: int = 16,
+        sound: Iterator[Waveform] | Sound | None = None,
+        crf: int = USUAL_CRF,
         check: Callable[[Path], None] | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self.path = path
         self.info = info
         self.crf = crf
         self.n_written = 0
         self._codecs = codecs_for(path)
-        self._temporary = temporary_beside(path)
-        self._sound, self._check = sound, check
+        self._part: Part | None = None
+        usual = SoundCodec(self._codecs.audio)
+        self._sound = sound if isinstance(sound, Sound) else Sound(sound, usual)
+        self._check, self._beside = check, beside
         self._last_pts = -1
 
     def __enter__(self) -> Self:
@@ -144,6 +144,8 @@ class FrameWriter:
             self._container.mux(self._picture.encode(frame))
         self.n_written += 1
         self._track.write(time + SOUND_AHEAD_S)
+        if self._beside is not None:
+            self._beside.write(time + SOUND_AHEAD_S)
 
     def _next_time(self, time: Fraction) -> Fraction:
         times = self.info.frame_times
@@ -153,8 +155,9 @@ class FrameWriter:
 
     def _open(self) -> None:
         with writing(self.path):
+            self._part = Part(self.path)
             self._container: OutputContainer = av.open(
-                str(self._temporary.absolute()),
+                str(self._part.path.absolute()),
                 "w",
                 format=self._codecs.container,
                 container_options={"movflags": "+faststart"}
@@ -163,8 +166,9 @@ class FrameWriter:
             )
             _copy_description(self.info, self._container)
             self._picture = self._add_picture()
-        sound = Sound(self._sound, SoundCodec(self._codecs.audio))
-        self._track = SoundTrack(self._container, self.path, sound, self.info)
+        self._track = SoundTrack(self._container, self.path, self._sound, self.info)
+        if self._beside is not None:
+            self._beside.add_to(self._container)
         with writing(self.path):
             self._container.start_encoding()
 
@@ -193,25 +197,29 @@ class FrameWriter:
         return stream
 
     def _finish(self) -> None:
+        assert self._part is not None, "made by __enter__"
         self._track.write(None)
+        if self._beside is not None:
+            self._beside.write(None)
         with writing(self.path):
             self._container.mux(self._picture.encode(None))
             self._track.finish()
             self._container.close()
-            n_packets = _count_frames(self._temporary)
+            n_packets = _count_frames(self._part.path)
             if n_packets != self.n_written:
                 raise MediaError(
                     f"{self.path} came out with {n_packets} of {self.n_written} frames",
                     "check the free space on the disk and try again",
                 )
             if self._check is not None:
-                self._check(self._temporary)
-            self._temporary.replace(self.path)
+                self._check(self._part.path)
+            self._part.put()
 
     def _discard(self) -> None:
         with suppress(Exception):  # the error that brought us here is the one to show
             self._container.close()
-        self._temporary.unlink(missing_ok=True)
+        if self._part is not None:
+            self._part.discard()
 
 
 def _written_matrix(colour: Colour, height: int) -> int:

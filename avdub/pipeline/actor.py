@@ -95,18 +95,23 @@ class Troupe(Mapping[int, Actor]):
 
     def __init__(self, tracks: Mapping[int, FaceTrack], meet: Callable[[int], Actor]) -> None:
         self.tracks = tracks
-        self._meet = meet
+        self.meet = meet
         self._met: OrderedDict[int, Actor] = OrderedDict()
 
     def __getitem__(self, track: int) -> Actor:
         if track not in self._met:
             if track not in self.tracks:
                 raise KeyError(track)
-            self._met[track] = self._meet(track)
+            self._met[track] = self.meet(track)
             while len(self._met) > MOST_MET:
                 self._met.popitem(last=False)
         self._met.move_to_end(track)
         return self._met[track]
+
+    def leave(self, frame: int) -> None:
+        """Forget those who do not appear any more from `frame` on."""
+        for track in [k for k, actor in self._met.items() if actor.track.frames.end <= frame]:
+            del self._met[track]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.tracks)

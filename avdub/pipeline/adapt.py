@@ -23,10 +23,10 @@ from avdub.learning.lip_actor import LipFit, fit_lips, widen
 from avdub.learning.paint_actor import OwnExemplars, PaintActorRecipe, Painted, fine_tune
 from avdub.media.probe import MediaInfo, probe
 from avdub.models.latents_to_face import LatentsToFace, LatentsToFaceConfig
-from avdub.pipeline.animate import multiplies_bf16
 from avdub.pipeline.digest import file_digest
 from avdub.pipeline.mouth import parts_of
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.paint import multiplies_bf16
 from avdub.pipeline.plan import Plan
 from avdub.pipeline.report import AdaptationReport
 from avdub.pipeline.store import ADAPTED

@@ -6,66 +6,39 @@ segment looks the same to the last bit whatever else is painted or known already
 """
 
 import logging
+import time
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
 from typing import TypeVar
 
-import numpy as np
 import torch
 
 from avdub.faces.lips import Floats
-from avdub.faces.track import FaceTrack
+from avdub.faces.outline import Followed
 from avdub.media.video import Frame
 from avdub.models.latents_to_face import LatentsToFace
 from avdub.pipeline.actor import (
-    GATHERED,
-    LARGEST,
-    REST_SHARE,
-    SMOOTH_S,
-    STILL_POINTS,
     Actor,
-    K,
     Troupe,
-    choose_exemplars,
-    meet_actor,
     placed_on,
 )
 from avdub.pipeline.digest import digest
-from avdub.pipeline.drive import Drive, Driven, SegmentDrive, drive
-from avdub.pipeline.paint import Painter, multiplies_bf16, with_own_jaw
+from avdub.pipeline.drive import Driven
+from avdub.pipeline.fade import FADE_S, fading
+from avdub.pipeline.paint import Painter, multiplies_bf16
 from avdub.pipeline.patches import Album, Image, Patch, Piece
 from avdub.pipeline.report import in_words
 from avdub.pipeline.store import Memory
+from avdub.pipeline.tracks import Tracks
 from avdub.timeline import Span
 
-__all__ = [
-    "BATCH",
-    "FADE_S",
-    "GATHERED",
-    "LARGEST",
-    "REST_SHARE",
-    "SMOOTH_S",
-    "STILL_POINTS",
-    "Actor",
-    "Animator",
-    "Drive",
-    "Driven",
-    "K",
-    "SegmentDrive",
-    "Unpainted",
-    "choose_exemplars",
-    "drive",
-    "meet_actor",
-    "multiplies_bf16",
-    "with_own_jaw",
-]
-FADE_S = 0.08  # the patch fades in and out at the ends of a run of painted frames
 BATCH = 8
 CHUNKS_A_PIECE = 8  # that are kept together: what an interrupted run loses, and what is held
+MOST_DRIVEN = 4  # drives whose lips are held: those of faces that speak at one time
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -105,31 +78,35 @@ class Animator:
     ) -> None:
         self.painter = Painter(model, template)
         self.device = self.painter.device
-        self.tracks = (
-            actors.tracks
-            if isinstance(actors, Troupe)
-            else {k: actor.track for k, actor in actors.items()}
-        )
-        self.actors = Troupe(self.tracks, lambda k: placed_on(actors[k], self.device))
+        self.actors, self.outlines = _cast(actors, self.device)
         self.drives = drives
         self.rate = rate
         self.fade_frames = max(1, round(float(rate) * FADE_S))
         self.painted = 0
+        self.paint_s = 0.0  # spent on what was not kept from an earlier run
         self.failed: dict[int, str] = {}
-        self.strength = {id(d): self._strength(d) for d in drives}
+        self.only: Collection[int] | None = None  # segments that are painted; None: all
+        self.strength = {
+            id(d): fading(self.outlines[d.track], d.frames, self.fade_frames) for d in drives
+        }
         self._album = Album(memory or Memory())
         self._of_track: dict[int, str] = {}
+        self._lips: OrderedDict[int, Floats] = OrderedDict()  # of drives, by identity
 
     @property
     def spans(self) -> tuple[Span, ...]:
         """The frames that may change, sorted and disjoint; no others need to be animated."""
         joined: list[Span] = []
-        for span in sorted((d.frames for d in self.drives), key=lambda s: s.start):
+        for span in sorted((d.frames for d in self._wanted), key=lambda s: s.start):
             if joined and span.start <= joined[-1].end:
                 joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
             elif len(span):
                 joined.append(span)
         return tuple(joined)
+
+    @property
+    def _wanted(self) -> list[Driven]:
+        return [d for d in self.drives if self.only is None or d.segment in self.only]
 
     def animate(self, frames: Iterable[Frame]) -> Iterator[tuple[Fraction, Image]]:
         """Every frame in order, the driven ones with a new mouth.
@@ -158,7 +135,7 @@ class Animator:
 
     def unpainted(self, actor_id: int, frames: Span) -> str:
         """Why some frames of a segment keep their picture, "" where all are painted."""
-        track = self.tracks[actor_id]
+        track = self.outlines[actor_id]
         why = [track.why(n) for n in frames.range()]
         kept = [w for w in why if w]
         if not kept:
@@ -175,17 +152,12 @@ class Animator:
     def _chunks(self) -> list[_Chunk]:
         """All that is to be painted, by first frame. Where drives of a face overlap the later
         segment's shows."""
-        owners = {
-            (each.track, frame): n
-            for n, each in enumerate(self.drives)
-            for frame in each.frames.range()
-        }
         found = []
-        for n, each in enumerate(self.drives):
+        for each in self._wanted:
             shown = self.strength[id(each)] > 0
-            start = each.frames.start
+            start, later = each.frames.start, self._later(each)
             batches = [
-                tuple(f for f in batch if owners[each.track, f] == n and shown[f - start])
+                tuple(f for f in batch if shown[f - start] and not any(f in s for s in later))
                 for batch in _parted(each.frames.range(), BATCH)
             ]
             for group in _parted(batches, CHUNKS_A_PIECE):
@@ -193,6 +165,17 @@ class Animator:
                 piece = Piece(each.segment, inside, partial(self._parts, each, inside))
                 found += [_Chunk(each, batch, piece) for batch in group if batch]
         return sorted(found, key=lambda chunk: chunk.frames[0])
+
+    def _later(self, own: Driven) -> list[Span]:
+        """Frames of the same face that later drives want as well."""
+        place = next(n for n, each in enumerate(self.drives) if each is own)
+        return [
+            each.frames
+            for each in self.drives[place + 1 :]
+            if each.track == own.track
+            and each.frames.start < own.frames.end
+            and own.frames.start < each.frames.end
+        ]
 
     def _finished(
         self, waiting: dict[int, Frame], pictures: dict[int, Image], begun: Sequence[_Chunk]
@@ -217,7 +200,9 @@ class Animator:
         try:
             patches = self._album.find(chunk.piece, list(old))
             if patches is None:
+                began = time.perf_counter()
                 patches = self._paint_actor(self.actors[chunk.drive.track], chunk.drive, old)
+                self.paint_s += time.perf_counter() - began
                 if len(patches) == len(chunk.frames):  # a part alone may differ in the last bit
                     self._album.add(chunk.piece, patches)
         except MemoryError:
@@ -230,6 +215,7 @@ class Animator:
             return
         if chunk.is_last:
             self._album.close(chunk.piece)
+            self.actors.leave(chunk.frames[0])
         for n, patch in patches.items():
             pictures[n] = patch.laid(pictures[n], old[n])
 
@@ -238,20 +224,20 @@ class Animator:
     ) -> dict[int, Patch]:
         places = [n - wanted.frames.start for n in pictures]
         strength = self.strength[id(wanted)][places]
-        patches = self.painter.paint(actor, pictures, wanted.lips[places], strength)
+        lips = self._lips_of(wanted)[places]
+        patches = self.painter.paint(actor, pictures, lips, strength)
         self.painted += len(patches)
         return patches
 
-    def _strength(self, drive: Driven) -> Floats:
-        """How much of the patch shows, per frame of the drive: 0 where not paintable, faded."""
-        track = self.tracks[drive.track]
-        may = np.array([track.why(n) == "" for n in drive.frames.range()], np.float32)
-        padded = np.concatenate([[0], may, [0]])
-        n = self.fade_frames
-        reach = [
-            np.minimum.reduce([_shifted(padded, s) for s in range(-d, d + 1)]) for d in range(n)
-        ]
-        return np.asarray(np.mean(reach, axis=0)[1:-1], np.float32)
+    def _lips_of(self, wanted: Driven) -> Floats:
+        """The lips of a drive, remembered while it is being painted."""
+        key = id(wanted)
+        if key not in self._lips:
+            self._lips[key] = wanted.lips
+            while len(self._lips) > MOST_DRIVEN:
+                self._lips.popitem(last=False)
+        self._lips.move_to_end(key)
+        return self._lips[key]
 
     def _parts(self, wanted: Driven, frames: tuple[int, ...]) -> tuple[object, ...] | None:
         """All that patches of some frames of a drive depend on."""
@@ -263,7 +249,7 @@ class Animator:
 
     def _track(self, track: int) -> str:
         if track not in self._of_track:
-            each: FaceTrack = self.tracks[track]
+            each = self.actors.tracks[track]
             made = digest(each.frames, each.landmarks, each.reason, self.rate)
             self._of_track[track] = made
         return self._of_track[track]
@@ -276,16 +262,16 @@ class Animator:
         return digest(number, model.config, model.state_dict(), self.painter.template)
 
 
+def _cast(
+    actors: Mapping[int, Actor], device: torch.device
+) -> tuple[Troupe, Mapping[int, Followed]]:
+    """Actors who are met with their pictures on `device`, and outlines of all tracks."""
+    if not isinstance(actors, Troupe):
+        known = {k: actor.track for k, actor in actors.items()}
+        return Troupe(known, lambda k: placed_on(actors[k], device)), known
+    outlines = actors.tracks.outlines if isinstance(actors.tracks, Tracks) else actors.tracks
+    return Troupe(actors.tracks, lambda k: placed_on(actors.meet(k), device)), outlines
+
+
 def _parted(items: Sequence[T], size: int) -> list[Sequence[T]]:
     return [items[n : n + size] for n in range(0, len(items), size)]
-
-
-def _shifted(values: Floats, by: int) -> Floats:
-    """`values` moved by whole places, 0 beyond the ends."""
-    out = np.zeros_like(values)
-    by = int(np.clip(by, -len(values), len(values)))
-    if by >= 0:
-        out[by:] = values[: len(values) - by]
-    else:
-        out[:by] = values[-by:]
-    return out

@@ -1,16 +1,16 @@
 """Latents to lips: what a segment wants of the mouth of a face in each of its frames."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import Protocol
 
 import torch
 
 from avdub.faces.lips import Floats
 from avdub.latents import Latents
+from avdub.media.probe import MediaInfo
 from avdub.models.latents_to_face import LatentsToFace
 from avdub.pipeline.digest import digest
 from avdub.timeline import STEP_RATE, Span
@@ -51,23 +51,28 @@ class Drive:
 
 @dataclass(frozen=True, eq=False)
 class SegmentDrive:
-    """A segment's mouth in a video, whose lips are made when first needed."""
+    """A segment's mouth in a video: `latents`, which begin at `start` s, are asked for and their
+    lips made each time these are needed."""
 
     segment: int
     track: int
     frames: Span
-    times: tuple[Fraction, ...]  # of the frames, in s from the latents' start
-    mouth: Latents
+    start: Fraction
+    info: MediaInfo
     model: LatentsToFace
-    video: Path
+    latents: Callable[[], Latents]
 
-    @cached_property
+    @property
     def lips(self) -> Floats:
-        return drive(self.model, self.mouth, self.track, self.frames, self.times).lips
+        return drive(self.model, self.latents(), self.track, self.frames, self._times()).lips
 
     @cached_property
     def parts(self) -> tuple[object, ...]:
-        return digest(self.video, self.mouth.vec, self.times), self.frames
+        return digest(self.info.path, self.latents().vec, self._times()), self.frames
+
+    def _times(self) -> tuple[Fraction, ...]:
+        """Of the frames, in s from the latents' start."""
+        return tuple(self.info.frame_times[n] - self.start for n in self.frames.range())
 
 
 def drive(

@@ -1,14 +1,16 @@
 """Faces followed through the dubbed parts of a video, and how loud it is meanwhile."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from avdub.faces.detect import make_detector
-from avdub.faces.track import FaceTrack, Tracker
+from avdub.faces.track import Tracker
 from avdub.media.ahead import read_ahead
 from avdub.media.audio import iter_audio
 from avdub.media.probe import MediaInfo
@@ -17,12 +19,27 @@ from avdub.pipeline.keep_detections import RecallingDetector
 from avdub.pipeline.keep_faces import FACES, Seen, detector_files
 from avdub.pipeline.keep_speech import ENERGY
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.spill import Place
 from avdub.pipeline.store import Memory
+from avdub.pipeline.tracks import Tracks
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress
-from avdub.timeline import Segment, Span, boundary
+from avdub.timeline import MS_PER_S, Segment, Span, boundary
 
 MARGIN_S = 1  # of video around the cues in which faces are followed
+PART_S = 60  # segments that begin in different ones of these are never followed together
+
+
+@dataclass(frozen=True)
+class Part:
+    """Frames that are watched in one go, for the segments of these indexes.
+
+    Parts may overlap; a segment begins in the `home` of its own alone.
+    """
+
+    frames: Span
+    home: Span
+    segments: tuple[int, ...]
 
 
 def find_faces(
@@ -32,49 +49,75 @@ def find_faces(
     options: DubOptions,
     progress: Progress,
     memory: Memory | None = None,
-) -> tuple[dict[int, FaceTrack], list[int]]:
+) -> tuple[Tracks, list[int]]:
     """Follow faces through the dubbed parts (and a margin) → tracks by id, cut frames.
 
-    Each part is remembered by itself, and one that was left unfinished is gone on with.
+    Each part is remembered by itself, and one that was left unfinished is gone on with. What is
+    held of them does not grow with their length.
     """
     memory = memory or Memory()
-    spans = _watched(info, segments)
+    parts, spill = watched_parts(info, segments), memory.spill
     files = detector_files(weights.faces, options.face_backend)
-    parts = [(info.path, span, info.rate, options.face_backend, files) for span in spans]
-    inside = [_inside(info, segments, span) for span in spans]
-    seen = [memory.find(FACES, *each) for each in zip(parts, inside, strict=True)]
-    unseen = [n for n, known in enumerate(seen) if known is None]
+    keys = [(info.path, part.frames, info.rate, options.face_backend, files) for part in parts]
+    places: list[Place | None] = []
+    for part, key in zip(parts, keys, strict=True):
+        known = memory.find(FACES, key, part.segments)
+        places.append(None if known is None else spill.put(FACES.pack(known)))
+    unseen = [n for n, place in enumerate(places) if place is None]
     if unseen:
         detector = make_detector(weights.faces, options.face_backend, threads=1)
-        watched = _frames(info, [spans[n] for n in unseen], progress)
+        watched = _frames(info, [parts[n].frames for n in unseen], progress)
         for n, (_, frames) in zip(unseen, watched, strict=True):
-            whence = (info.path, spans[n].start, info.rate, options.face_backend, files)
+            whence = (info.path, parts[n].frames.start, info.rate, options.face_backend, files)
             recalling = RecallingDetector(detector, memory, whence)
-            tracker = Tracker(recalling, info.rate)
-            for number, image in enumerate(frames):
-                recalling.begin(number)
-                tracker.feed(number, image)
-            found = Seen(tuple(tracker.finish()), tuple(tracker.cuts))
-            memory.keep(FACES, parts[n], found)
-            seen[n] = found
-    return _placed(spans, [each for each in seen if each is not None])
+            found = _followed(recalling, frames, info.rate)
+            memory.keep(FACES, keys[n], found)
+            places[n] = spill.put(FACES.pack(found))
+    tracks, cuts = Tracks(spill), set[int]()
+    for part, place in zip(parts, places, strict=True):
+        assert place is not None, "seen above"
+        start = part.frames.start
+        cuts |= {start + cut for cut in tracks.add(place, start, part.home).cuts}
+    return tracks, sorted(cuts)
 
 
-def _placed(spans: Sequence[Span], seen: Sequence[Seen]) -> tuple[dict[int, FaceTrack], list[int]]:
-    """Tracks and cuts of all parts, counted from the video's first frame."""
-    tracks: dict[int, FaceTrack] = {}
-    cuts: list[int] = []
-    for span, part in zip(spans, seen, strict=True):
-        for track in part.tracks:
-            moved = Span(track.frames.start + span.start, track.frames.end + span.start)
-            tracks[len(tracks)] = replace(track, id=len(tracks), frames=moved)
-        cuts += [span.start + cut for cut in part.cuts]
-    return tracks, cuts
+def _followed(
+    detector: RecallingDetector, frames: Iterable[NDArray[np.uint8]], rate: Fraction
+) -> Seen:
+    tracker = Tracker(detector, rate)
+    for number, image in enumerate(frames):
+        detector.begin(number)
+        tracker.feed(number, image)
+    return Seen(tuple(tracker.finish()), tuple(tracker.cuts))
 
 
-def _inside(info: MediaInfo, segments: Sequence[Segment], span: Span) -> list[int]:
-    """Indexes of the segments that begin in a part."""
-    return [s.index for s in segments if info.timeline.frames(s).start in span]
+def watched_parts(info: MediaInfo, segments: Sequence[Segment]) -> list[Part]:
+    """Frames of the segments with a margin, joined where they meet, but never for much longer than
+    PART_S, so that neither memory nor what an edit makes anew grows with the video."""
+    timeline = info.timeline
+    found: list[tuple[Span, list[Segment]]] = []
+    for segment in sorted(segments, key=lambda s: (s.start_ms, s.index)):
+        start_ms = max(0, segment.start_ms - MS_PER_S * MARGIN_S)
+        end_ms = segment.end_ms + MS_PER_S * MARGIN_S
+        frames = timeline.frames(replace(segment, start_ms=start_ms, end_ms=end_ms))
+        if not len(frames):
+            continue
+        last, own = found[-1] if found else (None, [])
+        if last is not None and frames.start <= last.end and _minute(own[-1]) == _minute(segment):
+            joined = Span(last.start, max(last.end, frames.end))
+            found[-1] = joined, [*own, segment]
+        else:
+            found.append((frames, [segment]))
+    firsts = [timeline.frames(own[0]).start for _, own in found]
+    edges = pairwise([*firsts, len(info.frame_times)])
+    return [
+        Part(frames, Span(*edge), tuple(s.index for s in own))
+        for (frames, own), edge in zip(found, edges, strict=True)
+    ]
+
+
+def _minute(segment: Segment) -> int:
+    return segment.start_ms // (MS_PER_S * PART_S)
 
 
 def _frames(
@@ -87,23 +130,6 @@ def _frames(
         for span in spans:
             yield span, (next(watched)[1].image for _ in span.range())
         next(watched, None)
-
-
-def _watched(info: MediaInfo, segments: Sequence[Segment]) -> list[Span]:
-    """Frame spans of the segments with a margin, joined where they meet."""
-    found: list[Span] = []
-    for segment in sorted(segments, key=lambda s: s.start_ms):
-        wider = replace(
-            segment,
-            start_ms=max(0, segment.start_ms - 1000 * MARGIN_S),
-            end_ms=segment.end_ms + 1000 * MARGIN_S,
-        )
-        span = info.timeline.frames(wider)
-        if found and span.start <= found[-1].end:
-            found[-1] = Span(found[-1].start, max(found[-1].end, span.end))
-        elif len(span):
-            found.append(span)
-    return found
 
 
 def sound_energy(info: MediaInfo, memory: Memory | None = None) -> NDArray[np.float32] | None:

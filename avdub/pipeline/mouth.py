@@ -5,12 +5,13 @@ and the video has their sound, so a dub can ask both, in a second or two, and no
 find out. `--adapt` does the same, and the painter too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
+from avdub.faces.outline import Followed
 from avdub.faces.track import FaceTrack
 from avdub.learning.lip_actor import LipFit, fit_lips, widen
 from avdub.media.probe import MediaInfo
@@ -18,6 +19,7 @@ from avdub.models.latents_to_face import LatentsToFace
 from avdub.pipeline.keep_speech import machine, mouth_files
 from avdub.pipeline.report import LipReport
 from avdub.pipeline.store import Form, Memory, Product
+from avdub.pipeline.tracks import Tracks
 from avdub.pipeline.watch import spoken, watched
 from avdub.pipeline.weights import Weights
 from avdub.timeline import Span
@@ -37,7 +39,7 @@ class Fitted:
 
 def fit_mouth(
     info: MediaInfo,
-    tracks: Iterable[FaceTrack],
+    tracks: Sequence[FaceTrack] | Tracks,
     weights: Weights,
     memory: Memory | None = None,
 ) -> tuple[LatentsToFace, LipReport]:
@@ -57,38 +59,38 @@ def fit_mouth(
     return (widen(model, found.fit) if found.fit else model), report
 
 
-def parts_of(tracks: Iterable[FaceTrack], rate: float) -> list[FaceTrack]:
+def parts_of(tracks: Sequence[FaceTrack] | Tracks, rate: float) -> list[FaceTrack]:
     """Pieces of tracks, up to LISTENED_S of paintable frames from all over the video, in time
     order."""
     length = max(1, round(PART_S * rate))
-    pieces = [piece for track in tracks for piece in _pieces(track, length)]
-    pieces.sort(key=lambda piece: piece.frames.start)
+    outlines = list(tracks.outlines.values()) if isinstance(tracks, Tracks) else tracks
+    pieces = [(n, piece) for n, each in enumerate(outlines) for piece in _pieces(each, length)]
+    pieces.sort(key=lambda found: outlines[found[0]].frames.start + found[1].start)
     wanted = max(1, int(LISTENED_S // PART_S))
     if len(pieces) > wanted:
         even = np.linspace(0, len(pieces) - 1, wanted).round().astype(int)
         pieces = [pieces[n] for n in even]
-    return pieces
+    return [_cut(tracks[n], piece) for n, piece in pieces]
 
 
-def _pieces(track: FaceTrack, length: int) -> list[FaceTrack]:
-    """The track cut into pieces of about `length` frames, those with anything to see."""
+def _pieces(track: Followed, length: int) -> list[Span]:
+    """Places of about `length` frames in a track, those with anything to see."""
     n_frames = len(track.frames)
-    count = -(-n_frames // length)
-    edges = np.linspace(0, n_frames, count + 1).round().astype(int).tolist()
-    found = []
-    for low, high in pairwise(edges):
-        if track.visible[low:high].any():
-            found.append(
-                replace(
-                    track,
-                    frames=Span(track.frames.start + low, track.frames.start + high),
-                    landmarks=track.landmarks[low:high],
-                    box=track.box[low:high],
-                    visible=track.visible[low:high],
-                    reason=track.reason[low:high],
-                )
-            )
-    return found
+    edges = np.linspace(0, n_frames, -(-n_frames // length) + 1).round().astype(int).tolist()
+    return [Span(low, high) for low, high in pairwise(edges) if track.visible[low:high].any()]
+
+
+def _cut(track: FaceTrack, piece: Span) -> FaceTrack:
+    """The frames at some places of a track, in memory of their own."""
+    inside = slice(piece.start, piece.end)
+    return replace(
+        track,
+        frames=Span(track.frames.start + piece.start, track.frames.start + piece.end),
+        landmarks=track.landmarks[inside].copy(),
+        box=track.box[inside].copy(),
+        visible=track.visible[inside].copy(),
+        reason=track.reason[inside],
+    )
 
 
 def _packed(found: Fitted) -> Product:

@@ -19,8 +19,9 @@ class DubOptions:
     prosody: str = "original"  # melody and level after the original lines, or "plain"
     lips: str = "original"  # opened as far as the original speakers open theirs, or "plain"
     duck_db: float = -60.0  # the original sound under new speech
-    audio: Literal["replace", "add", "only"] = "replace"  # the first sound track; "only": no other
-    crf: int = 16
+    audio: Literal["replace", "add", "only"] = "add"  # the original: after the dub, or out
+    subs: Literal["none", "soft", "burn"] = "none"  # the subtitles: a track, or drawn in
+    crf: int | None = None  # None: as fine as 16, within about the bits of the source
     seed: int = 0
     device: str = "auto"
     model: str = "base"  # the shipped family, an installed one, or a model folder

@@ -13,7 +13,6 @@ import numpy as np
 
 from avdub.errors import InputError
 from avdub.faces.speaking import assign
-from avdub.faces.track import FaceTrack
 from avdub.media.audio import iter_audio
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.subtitles import (
@@ -32,6 +31,7 @@ from avdub.pipeline.options import DubOptions
 from avdub.pipeline.prosody import PLAIN, Prosody, find_prosody
 from avdub.pipeline.report import ModelFacts
 from avdub.pipeline.store import Memory
+from avdub.pipeline.tracks import Tracks
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress, silent
 from avdub.timeline import STEP_RATE, Segment, Span, boundary
@@ -96,7 +96,7 @@ class Plan:
 
     info: MediaInfo
     jobs: tuple[Job, ...]
-    tracks: dict[int, FaceTrack]
+    tracks: Tracks
     cuts: tuple[float, ...]
     warnings: tuple[str, ...]
     model: ModelFacts
@@ -162,7 +162,7 @@ def make_plan(
     broken |= unread
     tracks, cuts = find_faces(info, segments, weights, options, progress, memory)
     energy = sound_energy(info, memory)
-    faces = assign(segments, list(tracks.values()), info.timeline, energy)
+    faces = assign(segments, list(tracks.outlines.values()), info.timeline, energy)
     if hints is None:
         hints = original_prosody(info, subtitles, segments, options, weights, memory)
     jobs = []

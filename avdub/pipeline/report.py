@@ -150,7 +150,8 @@ class AdaptationReport:
 
 @dataclass(frozen=True)
 class DubReport:
-    """The whole run. `timing` maps `<stage>_s` to seconds, `picture` counts the video's packets."""
+    """The whole run. `timing` maps `<stage>_s` to seconds (`paint_s` is a part of `picture_s`),
+    `picture` counts the video's packets."""
 
     output: Path
     frames: int

@@ -6,11 +6,12 @@ one batch of frames plus the segments' latents, whatever the length.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from avdub.media.audio import iter_audio
+from avdub.media.captions import Captions
 from avdub.media.probe import AudioInfo, MediaInfo, probe
 from avdub.media.retouch import Repaint
 from avdub.media.sound_track import Tracks
@@ -19,32 +20,28 @@ from avdub.media.spliced import Spliced
 from avdub.media.video import FrameReader
 from avdub.media.waveform import Waveform, silence
 from avdub.media.writer import default_suffix
-from avdub.pipeline.actor import Troupe, meet_actor
-from avdub.pipeline.adapt import adapt_for
 from avdub.pipeline.animate import Animator, Unpainted
+from avdub.pipeline.captions import captioned, captions_for
 from avdub.pipeline.clock import Clock, peak_rss_mb
-from avdub.pipeline.drive import SegmentDrive
-from avdub.pipeline.mouth import fit_mouth
 from avdub.pipeline.options import DubOptions
-from avdub.pipeline.plan import Job, Plan, make_plan
+from avdub.pipeline.plan import Job, Plan
 from avdub.pipeline.prosody import Prosody
+from avdub.pipeline.ready import Ready, Task, make_ready
 from avdub.pipeline.report import (
     DUBBED,
     FAILED,
     KEPT,
     VOICE_ONLY,
-    AdaptationReport,
     DubReport,
-    LipReport,
     SegmentReport,
 )
 from avdub.pipeline.say import speak_text
 from avdub.pipeline.speak import lay_over
 from avdub.pipeline.store import NOTHING, Memory, Store
-from avdub.pipeline.voiced import SILENT_RATE, Voiced, speak_all
+from avdub.pipeline.voiced import SILENT_RATE
 from avdub.pipeline.weights import Weights, choose_device
 from avdub.progress import Progress, silent
-from avdub.timeline import STEP_RATE, Span, boundary
+from avdub.timeline import boundary
 
 __all__ = ["default_output", "dub", "speak_text"]
 BLOCK_S = 10
@@ -67,33 +64,45 @@ def dub(
     work where it can; a failure leaves no output. Whatever else goes wrong with a segment leaves
     that one as it was.
     """
-    options, clock, memory = options or DubOptions(), Clock(), Memory(store)
+    task = Task(video, subtitles, options or DubOptions(), hints)
+    return perform(task, output, progress, store)
+
+
+def perform(
+    task: Task,
+    output: Path | None = None,
+    progress: Progress = silent,
+    store: Store = NOTHING,
+    weights: Weights | None = None,
+) -> DubReport:
+    """As `dub`; `weights` are those of the task's model and device where they are open already."""
+    video, options, clock, memory = task.video, task.options, Clock(), Memory(store)
     with clock.stage("probe"):
         device = choose_device(options.device)
         info = probe(video)
         output = output or default_output(info)
         check_output(output, video, options.overwrite)
         check_depth(info, output)
-        weights = Weights(options.model, device)
-    with clock.stage("plan"):
-        plan = make_plan(video, subtitles, options, progress, weights, hints, memory)
-    with clock.stage("speech"):
-        voiced, failed = speak_all(plan, weights, options, progress, memory)
-    is_driven = bool(_driven(voiced))
-    faced = _faced(plan, weights, options, memory, progress, clock, is_driven)
+        captions = captions_for(info, task.subtitles, options)
+        weights = weights or Weights(options.model, device)
+    ready = make_ready(task, weights, memory, progress, clock)
+    plan, faced = ready.plan, ready.faced
 
-    def animators() -> "Animator | None":
+    def animators() -> Animator | None:
         with clock.stage("faces"):
-            return _animator(plan, voiced, faced.weights, memory)
+            return ready.animator()
 
     written: list[Spliced] = []
 
-    def write(animator: "Animator | None") -> None:
+    def write(animator: Animator | None) -> None:
         with clock.stage("picture"):
-            written.append(_write(plan, voiced, animator, output, options, progress))
+            check_output(output, video, options.overwrite)  # hours may have gone by
+            written.append(_write(ready, animator, output, options, captions, progress))
 
-    animator = _finish(plan, animators, write, voiced, failed)
-    reports = tuple(_report(job, voiced, failed, animator, memory) for job in plan.jobs)
+    animator = _finish(ready, animators, write)
+    if animator is not None:
+        clock.seconds["paint_s"] = round(animator.paint_s, 3)
+    reports = tuple(_report(job, ready, animator) for job in plan.jobs)
     return DubReport(
         output,
         len(info.frame_times),
@@ -114,79 +123,12 @@ def default_output(info: MediaInfo) -> Path:
     return info.path.with_name(f"{info.path.stem}.dub{default_suffix(info)}")
 
 
-@dataclass(frozen=True)
-class Faced:
-    """The weights with the face model to animate with, and how it was suited to this video."""
-
-    weights: Weights
-    adaptation: AdaptationReport | None = None
-    lips: LipReport | None = None
-    warnings: tuple[str, ...] = ()
-
-
-def _faced(
-    plan: Plan,
-    weights: Weights,
-    options: DubOptions,
-    memory: Memory,
-    progress: Progress,
-    clock: Clock,
-    is_driven: bool,
-) -> Faced:
-    """The face model adapted, or only its lips, or as it is: what the options want."""
-    if options.adapt:
-        with clock.stage("adapt"):
-            adapted = adapt_for(plan, weights, options, progress, memory.store.folder)
-        own = weights.with_face(adapted.model)
-        return Faced(own, adapted.report, None, adapted.warnings)
-    if options.lips == "original" and is_driven:
-        with clock.stage("lips"):
-            model, lips = fit_mouth(plan.info, plan.tracks.values(), weights, memory)
-        return Faced(weights.with_face(model), None, lips)
-    return Faced(weights)
-
-
-def _driven(voiced: dict[int, Voiced]) -> list[Voiced]:
-    """Those that move a face."""
-    return [v for v in voiced.values() if v.job.face is not None and len(v.job.frames)]
-
-
-def _animator(
-    plan: Plan,
-    voiced: dict[int, Voiced],
-    weights: Weights,
-    memory: Memory,
-) -> Animator | None:
-    """Everything the second pass needs, or None where no face is driven."""
-    driven = _driven(voiced)
-    if not driven:
-        return None
-    info, template, model = plan.info, weights.template, weights.latents_to_face
-    drives: list[SegmentDrive] = []
-    for each in driven:
-        assert each.job.face is not None, "filtered above"
-        on = plan.tracks[each.job.face]
-        first = max(each.job.frames.start, on.frames.start)
-        inside = Span(first, max(first, min(each.job.frames.end, on.frames.end)))
-        start = Fraction(each.job.steps.start, STEP_RATE)
-        times = tuple(info.frame_times[n] - start for n in inside.range())
-        index = each.job.segment.index
-        drives.append(SegmentDrive(index, on.id, inside, times, each.mouth, model, info.path))
-    model.to(weights.device)
-    size = model.config.size
-    tracks = {d.track: plan.tracks[d.track] for d in drives}
-    troupe = Troupe(tracks, lambda track: meet_actor(info, tracks[track], template, size))
-    return Animator(model, template, troupe, drives, info.rate, memory)
-
-
 def _finish(
-    plan: Plan,
+    ready: Ready,
     animators: Callable[[], Animator | None],
     write: Callable[[Animator | None], None],
-    voiced: dict[int, Voiced],
-    failed: dict[int, str],
 ) -> Animator | None:
-    """Write the dub; segments whose mouths cannot be painted move from `voiced` to `failed`.
+    """Write the dub; segments whose mouths cannot be painted move to those that failed.
 
     They keep their original sound as well, so all is written anew without them.
     """
@@ -196,10 +138,10 @@ def _finish(
             write(animator)
             return animator
         except Unpainted as error:
-            reasons = error.reasons | (_tried(plan, animator) if animator else {})
+            reasons = error.reasons | (_tried(ready.plan, animator) if animator else {})
         for index, reason in reasons.items():
-            failed[index] = reason
-            del voiced[index]
+            ready.failed[index] = reason
+            del ready.voiced[index]
 
 
 def _tried(plan: Plan, animator: Animator) -> dict[int, str]:
@@ -216,15 +158,14 @@ def _tried(plan: Plan, animator: Animator) -> dict[int, str]:
 
 
 def _write(
-    plan: Plan,
-    voiced: dict[int, Voiced],
+    ready: Ready,
     animator: Animator | None,
     output: Path,
     options: DubOptions,
+    captions: Captions | None,
     progress: Progress,
 ) -> Spliced:
-    info = plan.info
-    overlays = [v.overlay for v in voiced.values()]
+    info, overlays = ready.plan.info, list(ready.voiced.values())
     sound: Iterator[Waveform] | None = None
     if info.audio is not None:
         sound = lay_over(iter_audio(info.path, info), overlays, options.duck_db)
@@ -232,7 +173,9 @@ def _write(
         sound = lay_over(_silence(info), overlays, options.duck_db)
         info = replace(info, audio=_new_track(info))
     repaint = Repaint(animator.spans, animator.animate) if animator else None
-    tracks = Tracks(options.audio, options.language)
+    if captions is not None and options.subs == "burn":
+        repaint, captions = captioned(repaint, captions, info), None
+    tracks = Tracks(options.audio, options.language, captions)
     return write_dub(info, output, repaint, sound, options.crf, progress, tracks)
 
 
@@ -248,17 +191,11 @@ def _new_track(info: MediaInfo) -> AudioInfo:
     return AudioInfo(SILENT_RATE, 1, "mono", "", Fraction(0), info.end)
 
 
-def _report(
-    job: Job,
-    voiced: dict[int, Voiced],
-    failed: dict[int, str],
-    animator: Animator | None,
-    memory: Memory,
-) -> SegmentReport:
-    s, done = job.segment, voiced.get(job.segment.index)
+def _report(job: Job, ready: Ready, animator: Animator | None) -> SegmentReport:
+    s, done = job.segment, ready.voiced.get(job.segment.index)
     status, reason = DUBBED, job.problem
-    if s.index in failed:
-        status, reason = FAILED, failed[s.index]
+    if s.index in ready.failed:
+        status, reason = FAILED, ready.failed[s.index]
     elif done is None:
         status = KEPT
     elif job.face is None or animator is None:
@@ -278,5 +215,5 @@ def _report(
         round(done.rate, 3) if done else None,
         job.face,
         job.prosody,
-        memory.cached(s.index),
+        ready.memory.cached(s.index),
     )

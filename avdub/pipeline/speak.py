@@ -5,7 +5,7 @@ The original is ducked inside the slots only; outside them its samples stay what
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -35,6 +35,16 @@ class Overlay:
 
     def __post_init__(self) -> None:
         assert len(self.speech) == len(self.span), "speech must fill its slot exactly"
+
+
+class Laid(Protocol):
+    """As Overlay; its speech may come from elsewhere each time it is asked for."""
+
+    @property
+    def span(self) -> Span: ...
+
+    @property
+    def speech(self) -> Waveform: ...
 
 
 def speak(model: LatentsToSpeech, latents: Latents, style: Tensor, seed: int) -> Waveform:
@@ -87,7 +97,7 @@ def overlay(speech: Waveform, span: Span, rate: int) -> Overlay:
 
 
 def lay_over(
-    blocks: Iterable[Waveform], overlays: Sequence[Overlay], duck_db: float
+    blocks: Iterable[Waveform], overlays: Sequence[Laid], duck_db: float
 ) -> Iterator[Waveform]:
     """The programme's sound with the overlays mixed in, block by block.
 
@@ -102,18 +112,19 @@ def lay_over(
         yield _mixed(block, span, near, duck_db) if near else block
 
 
-def _mixed(block: Waveform, span: Span, overlays: Sequence[Overlay], duck_db: float) -> Waveform:
+def _mixed(block: Waveform, span: Span, overlays: Sequence[Laid], duck_db: float) -> Waveform:
     ducked = np.ones(len(block), np.float32)
     added = np.zeros(len(block), np.float32)
     touched = np.zeros(len(block), bool)
     for each in overlays:
-        assert each.speech.rate == block.rate, "speech and programme differ in rate"
+        speech = each.speech
+        assert speech.rate == block.rate, "speech and programme differ in rate"
         first, last = max(each.span.start, span.start), min(each.span.end, span.end)
         here = slice(first - span.start, last - span.start)
         there = slice(first - each.span.start, last - each.span.start)
         curve = _ducking(len(each.span), block.rate, duck_db)
         ducked[here] = np.minimum(ducked[here], curve[there])
-        added[here] += each.speech.samples[there, 0]
+        added[here] += speech.samples[there, 0]
         touched[here] = True
     mixed = block.samples * ducked[:, None] + added[:, None] * _share(block.channels)
     out = np.where(touched[:, None], _bent(mixed), block.samples)

@@ -7,14 +7,17 @@ store that keeps nothing is the default.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
 import avdub
 from avdub.pipeline.digest import digest
+
+if TYPE_CHECKING:
+    from avdub.pipeline.spill import Spill
 
 T = TypeVar("T")
 MAKERS = ("faces", "learning", "media", "models", "pipeline", "text")  # parts of avdub
@@ -80,6 +83,13 @@ class Memory:
         self.store = store
         self._had: dict[int, dict[str, None]] = defaultdict(dict)  # kinds, in their order
         self._made: dict[int, set[str]] = defaultdict(set)
+
+    @cached_property
+    def spill(self) -> "Spill":
+        """Where the run puts aside what it needs again and cannot hold."""
+        from avdub.pipeline.spill import Spill  # it holds products, and so knows this module
+
+        return Spill(self.store.folder)
 
     @property
     def keeps(self) -> bool:

@@ -6,45 +6,52 @@ A line that cannot be spoken, for whatever reason, fails alone.
 import logging
 from dataclasses import dataclass
 from fractions import Fraction
+from zlib import crc32
 
 from avdub.errors import WeightsError
 from avdub.latents import Latents
 from avdub.media.audio import read_audio
 from avdub.media.probe import MediaInfo
+from avdub.media.waveform import Waveform
 from avdub.pipeline.encode import accents, encode, fit_line
 from avdub.pipeline.keep_speech import SPEECH, Spoken, machine, speech_files
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Job, Plan
 from avdub.pipeline.prosody import colour, intone
 from avdub.pipeline.report import in_words
-from avdub.pipeline.speak import Overlay, enhance, hear, overlay, speak
+from avdub.pipeline.speak import enhance, hear, overlay, speak
+from avdub.pipeline.spill import Place, Spill
 from avdub.pipeline.store import Memory
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress
-from avdub.timeline import STEP_RATE, Span, boundary
+from avdub.timeline import STEP_RATE, Segment, Span, boundary
 
 SILENT_RATE = 48_000  # of the sound track given to a video that has none
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Voiced:
-    """A job after the fork's left branch: what moves its mouth, its speech over the original."""
+    """A job after the fork's left branch: how fast it is spoken, the programme's samples it fills,
+    and, put aside until they are asked for, what moves its mouth and its speech over the
+    original."""
 
     job: Job
-    spoken: Spoken
+    rate: float
+    span: Span
+    spill: Spill
+    place: Place
 
     @property
     def mouth(self) -> Latents:
-        return self.spoken.mouth
+        return self._spoken().mouth
 
     @property
-    def overlay(self) -> Overlay:
-        return self.spoken.overlay
+    def speech(self) -> Waveform:
+        return self._spoken().overlay.speech
 
-    @property
-    def rate(self) -> float:
-        return self.spoken.rate
+    def _spoken(self) -> Spoken:
+        return SPEECH.unpack(self.spill.get(self.place))
 
 
 def speak_all(
@@ -56,20 +63,28 @@ def speak_all(
     for job in progress(plan.jobs, "speech", len(plan.jobs)):
         if job.line is None:
             continue
+        index, seed = job.segment.index, seed_for(job.segment, options.seed)
         try:
-            voiced[job.segment.index] = _voice(job, plan.info, weights, options, memory)
+            spoken = _voice(job, plan.info, weights, seed, memory)
         except (WeightsError, MemoryError):
             raise  # the next segment would fare no better
         except Exception as error:
-            log.info("segment %d cannot be spoken", job.segment.index, exc_info=True)
-            failed[job.segment.index] = in_words(error)
+            log.info("segment %d cannot be spoken", index, exc_info=True)
+            failed[index] = in_words(error)
+        else:
+            place = memory.spill.put(SPEECH.pack(spoken))
+            voiced[index] = Voiced(job, spoken.rate, spoken.overlay.span, memory.spill, place)
     return voiced, failed
 
 
-def _voice(
-    job: Job, info: MediaInfo, weights: Weights, options: DubOptions, memory: Memory
-) -> Voiced:
-    line, style, seed = job.line, job.voice.styles, options.seed + job.segment.index
+def seed_for(segment: Segment, seed: int) -> int:
+    """A segment's own seed, from its words and start alone: a cue that comes or goes leaves all
+    others as they were."""
+    return seed + crc32(f"{segment.start_ms} {segment.text}".encode(errors="replace"))
+
+
+def _voice(job: Job, info: MediaInfo, weights: Weights, seed: int, memory: Memory) -> Spoken:
+    line, style = job.line, job.voice.styles
     assert line is not None, "a job without a line cannot be spoken"
     parts = (
         *(info.path, line.chunks, line.durations, line.emphasis, line.rises),
@@ -80,7 +95,7 @@ def _voice(
     def make() -> Spoken:
         return _spoken(job, info, weights, seed)
 
-    return Voiced(job, memory.recall(SPEECH, parts, make, [job.segment.index]))
+    return memory.recall(SPEECH, parts, make, [job.segment.index])
 
 
 def _spoken(job: Job, info: MediaInfo, weights: Weights, seed: int) -> Spoken:

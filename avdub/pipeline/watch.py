@@ -25,7 +25,7 @@ from avdub.media.video import FrameReader
 from avdub.media.voice_activity import WINDOW_S, hear
 from avdub.media.waveform import resample
 from avdub.models.latents_to_face import LatentsToFace
-from avdub.pipeline.animate import REST_SHARE, SMOOTH_S, STILL_POINTS, choose_exemplars
+from avdub.pipeline.actor import REST_SHARE, SMOOTH_S, STILL_POINTS, choose_exemplars
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress
 from avdub.timeline import SAMPLE_RATE, SAMPLES_PER_STEP, Span

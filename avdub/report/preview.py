@@ -15,10 +15,10 @@ import numpy as np
 from moviepy import VideoClip
 from moviepy.audio.AudioClip import AudioArrayClip
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from avdub.errors import InputError, MediaError
 from avdub.media.audio import read_audio
+from avdub.media.caption_drawing import check_drawing, draw_band
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.splice import check_output
 from avdub.media.subtitles import find_subtitles, read_subtitles, read_transcript
@@ -56,6 +56,7 @@ def preview(
         raise InputError(f"{video} does not exist", "check the spelling and the folder")
     output = output or video.with_name(f"{video.stem}.preview-{segment}.mp4")
     check_output(output, video, options.overwrite)
+    check_drawing()
     caption = segment_text(video, subtitles, segment, options.language)
     with tempfile.TemporaryDirectory(prefix="avdub-") as folder:
         before, after, report = dub_cut(video, subtitles, segment, Path(folder), options, progress)
@@ -141,9 +142,9 @@ class SideBySide:
         self._before, self._after = before, after
         height, width = before(0.0).shape[:2]
         font_size = max(SMALLEST_FONT, height // FONT_PER_HEIGHT)
-        labels = [draw_text(label, width, font_size) for label in ("before", "after")]
+        labels = [draw_band(label, width, font_size, 1) for label in ("before", "after")]
         self._above = np.concatenate(labels, axis=1)
-        self._below = draw_text(caption, 2 * width, font_size)
+        self._below = draw_band(caption, 2 * width, font_size, MAX_CAPTION_LINES)
 
     def __call__(self, time_s: float) -> Picture:
         """The picture at `time_s`, which must not go back."""
@@ -157,37 +158,6 @@ def pane_size(info: MediaInfo) -> tuple[int, int]:
     scale = min(1.0, MAX_PANE / max(width, height))
     even = [max(16, 2 * round(side * scale / 2)) for side in (width, height)]
     return even[0], even[1]
-
-
-def draw_text(text: str, width: int, font_size: int) -> Picture:
-    """White text, wrapped and centred, on a black (H, width, 3) band of even height."""
-    font = ImageFont.load_default(font_size)
-    lines = _wrapped(text, width - font_size, font)
-    spacing = font_size * 5 // 4
-    height = 2 * ((len(lines) * spacing + font_size // 2) // 2)
-    band = Image.new("RGB", (width, height))
-    draw = ImageDraw.Draw(band)
-    for n, line in enumerate(lines):
-        draw.text((width / 2, (n + 0.6) * spacing), line, "white", font, anchor="mm")
-    picture: Picture = np.asarray(band, np.uint8)
-    return picture
-
-
-def _wrapped(
-    text: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-) -> list[str]:
-    """Words in lines that fit, at most MAX_CAPTION_LINES; the rest becomes an ellipsis."""
-    lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if not lines[-1] or font.getlength(longer) <= width:
-            lines[-1] = longer
-        elif len(lines) == MAX_CAPTION_LINES:
-            lines[-1] += " …"
-            break
-        else:
-            lines.append(word)
-    return lines
 
 
 def _sound(path: Path, info: MediaInfo) -> AudioArrayClip | None:

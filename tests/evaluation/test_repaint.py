@@ -26,7 +26,8 @@ from avdub.faces.lips import SHAPE_POINTS
 from avdub.faces.track import FaceTrack
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.video import Frame, FrameReader
-from avdub.pipeline.animate import Animator, Drive
+from avdub.pipeline.animate import Animator
+from avdub.pipeline.drive import Drive
 from avdub.pipeline.weights import Weights
 from avdub.timeline import Span
 from tests.conftest import FACES

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from avdub.faces.detect import box_of
-from avdub.faces.speaking import agreement, assign, mouth_opening, speaking_score
+from avdub.faces.speaking import agreement, mouth_opening, outline, speaking_score
+from avdub.faces.speaking import assign as assign_outlines
 from avdub.faces.track import FaceTrack
 from avdub.timeline import Segment, Span, Timeline
 from tests.faces.conftest import Floats
@@ -42,6 +43,15 @@ def hidden(track: FaceTrack, reason: str) -> FaceTrack:
 def line(index: int, start: int, end: int, speaker: str | None = None) -> Segment:
     """A segment of frames [start, end)."""
     return Segment(index, start * 40, end * 40, "words", speaker)
+
+
+def assign(
+    segments: list[Segment],
+    tracks: list[FaceTrack],
+    timeline: Timeline,
+    energy: Floats | None = None,
+) -> dict[int, tuple[int | None, str]]:
+    return assign_outlines(segments, [outline(track) for track in tracks], timeline, energy)
 
 
 STILL = np.full(N, 0.01)

@@ -143,6 +143,25 @@ def test_closing_early_ends_the_workers_and_leaves_nothing(
     assert list(folder.glob("*.dub.mp4")) == []
 
 
+@pytest.mark.skipif(os.name != "posix", reason="stops a process by a signal")
+def test_a_worker_that_hangs_is_ended_and_fails_its_file_alone(
+    folder: Path, options: DubOptions
+) -> None:
+    engine = LocalWorkers(2, patience_s=12.0)
+    ended: dict[int, Outcome] = {}
+    with closing(engine.run(works(folder, options))) as events:
+        for event in events:
+            if isinstance(event, Stage) and event.number == 0 and 0 not in ended:
+                (worker,) = (w for w in engine.workers if w.work and w.work.number == 0)
+                os.kill(worker.process.pid, signal.SIGSTOP)
+            if isinstance(event, Ended):
+                ended[event.number] = event.outcome
+    assert [ended[n].status for n in range(3)] == ["failed", "done", "done"]
+    assert "told nothing for 0.2 minutes and was ended" in ended[0].message
+    assert manifest(folder / "a.dub.mp4")["status"] == "failed"
+    assert left_behind(folder) == []
+
+
 def test_no_work_starts_no_process() -> None:
     engine = LocalWorkers(3)
     assert list(engine.run([])) == []
@@ -167,7 +186,7 @@ class TestPerform:
         def broken(*args: object, **named: object) -> None:
             raise ZeroDivisionError("oh")
 
-        monkeypatch.setattr("avdub.pipeline.run.dub", broken)
+        monkeypatch.setattr("avdub.pipeline.run.perform", broken)
         outcome = perform(work_in(works(folder, options)[0]), silent)
         assert outcome.message == "unexpected ZeroDivisionError: oh"
         assert "Traceback" in outcome.detail
@@ -193,6 +212,19 @@ def run(*words: str) -> Result:
 
 
 class TestCommand:
+    def test_without_ray_installed_its_engine_is_one_clear_error(
+        self, folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("avdub.jobs.cluster", "avdub.jobs.ray_engine"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setitem(sys.modules, "ray", None)
+        result = run(str(folder), "--engine", "ray", "--model", str(weights))
+        assert result.exit_code == 4
+        assert result.stderr.splitlines() == [
+            "error: --engine ray needs Ray, which is not installed",
+            "hint: pip install 'avdub[ray]'",
+        ]
+
     def test_a_dry_run_lists_everything_and_makes_nothing(
         self, folder: Path, weights: Path
     ) -> None:

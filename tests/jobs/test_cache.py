@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from avdub.jobs import cache as cache_module
+from avdub.jobs import product_file
 from avdub.jobs.cache import DiskCache, clear, entries
 from avdub.pipeline.store import Product
 
@@ -107,9 +108,9 @@ def test_a_pickle_is_never_run(cache: DiskCache, tmp_path: Path) -> None:
 
     cache.put("speech", KEYS[0], product())
     with cache._path("speech", KEYS[0]).open("w+b") as file:
-        file.write(bytes(cache_module.HEAD))
+        file.write(bytes(product_file.HEAD))
         np.savez(file, facts=np.array([Evil()], object))
-        head = cache_module.MAGIC + cache_module._checksum(file, f"speech/{KEYS[0]}")
+        head = product_file.MAGIC + product_file._checksum(file, f"speech/{KEYS[0]}")
         file.seek(0)
         file.write(head)
     assert cache.get("speech", KEYS[0]) is None
@@ -210,7 +211,7 @@ def test_a_full_disk_is_told_once_and_costs_nothing_else(
         file.write(bytes(100))
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(cache_module.np, "savez", full)
+    monkeypatch.setattr(product_file.np, "savez", full)
     for n in (1, 2, 3):
         cache.put("speech", KEYS[n], product())
     assert len(tries) == 1

@@ -235,6 +235,16 @@ class TestPaths:
         own = write(tmp_path / "home", "[dub]\nforce = true\n")
         assert values("dub", own) == {"force": True}
 
+    @pytest.mark.parametrize("name", ["address", "store"])
+    def test_a_file_beside_the_videos_cannot_send_work_to_other_machines(
+        self, videos: Path, tmp_path: Path, name: str
+    ) -> None:
+        tables = {"dub": named(Option((name,), Kind.TEXT))}
+        with pytest.raises(InputError, match=f"{name} is not for a file beside the videos"):
+            read_file(write(videos, f"[dub]\n{name} = 'elsewhere'\n"), tables)
+        own = write(tmp_path / "home", f"[dub]\n{name} = 'elsewhere'\n")
+        assert read_file(own, tables) == {"dub": {name: "elsewhere"}}
+
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, list(words), prog_name="avdub")
@@ -258,8 +268,8 @@ class TestCommands:
         videos: Path,
         pipeline: Pipeline,  # noqa: F811
     ) -> None:
-        write(videos, "[dub]\ncrf = 20\nprosody = 'plain'\n")
-        run("dub", str(videos / "talk.mp4"), "--crf", "16", "--prosody", "original")
+        write(videos, "[dub]\npace = 1.1\nprosody = 'plain'\n")
+        run("dub", str(videos / "talk.mp4"), "--pace", "1.0", "--prosody", "original")
         assert pipeline.calls[0][3] == DubOptions()
 
     def test_words_are_read_as_on_the_command_line(
@@ -281,8 +291,8 @@ class TestCommands:
         assert pipeline.calls[0][2] == DubOptions(pace=1.1)
 
     def test_help_shows_the_built_in_defaults(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AVDUB_CRF", "33")
-        assert "default: 16" in run("dub", "--help").stdout
+        monkeypatch.setenv("AVDUB_MAX_RATE", "2.5")
+        assert "default: 1.5" in run("dub", "--help").stdout
 
     def test_every_option_of_a_configurable_command_has_a_name_and_a_kind(self) -> None:
         group = typer.main.get_command(app)

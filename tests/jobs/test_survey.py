@@ -1,11 +1,13 @@
 """What is to be done about each file: skipped, made again, retried or refused, before any work."""
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from avdub.checkpoint import sha256
 from avdub.errors import InputError, MediaError, WeightsError
 from avdub.jobs.manifest import failed_manifest, manifest_of, manifest_path, write_manifest
 from avdub.jobs.pairing import Choice, find_pairs
@@ -214,3 +216,23 @@ class TestFolders:
         assert list(abandoned(talk.parent)) == [dead]
         make_folders([find(talk, options)])
         assert (living.exists(), dead.exists(), other.exists()) == (True, False, True)
+
+
+def test_inputs_are_hashed_by_several_threads_and_each_file_once(
+    talk: Path, options: DubOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[tuple[str, str]] = []
+
+    def reading(path: Path) -> str:
+        readers.append((path.name, threading.current_thread().name))
+        return sha256(path)
+
+    folder = talk.parent
+    for language in ("en", "es"):
+        write_srt(folder / f"talk.{language}.srt", (0, 400, f"Hi in {language}."))
+    monkeypatch.setattr("avdub.jobs.recipe.sha256", reading)
+    found = survey(find_pairs([folder], Choice()).tasks, options)
+    assert {each.state for each in found} == {State.NEW}
+    mine = [(name, thread) for name, thread in readers if name.startswith("talk")]
+    assert sorted(name for name, _ in mine) == ["talk.en.srt", "talk.es.srt", "talk.mp4"]
+    assert all(thread.startswith("hash") for _, thread in mine)

@@ -30,14 +30,14 @@ def test_a_stretch_goes_from_the_touched_frame_to_the_groups_end() -> None:
     table = table_of(*group(0, CLOSED), *group(6, CLOSED), *group(12, CLOSED))
     (stretch,) = plan_stretches(table, [9])
     assert stretch.packets == Span(9, 12)  # frame 9 follows frame 10, on which it builds
-    assert stretch.shown == (9, 10, 11)
+    assert stretch.shown.tolist() == [9, 10, 11]
     assert stretch.kept is None
 
 
 def test_a_frame_shown_before_others_that_were_decoded_first_takes_them_along() -> None:
     table = table_of(*group(0, CLOSED))
     (stretch,) = plan_stretches(table, [1])
-    assert stretch.shown == (1, 2, 3, 4, 5)
+    assert stretch.shown.tolist() == [1, 2, 3, 4, 5]
 
 
 def test_neighbouring_groups_are_one_stretch() -> None:
@@ -52,7 +52,7 @@ def test_pictures_before_an_open_entry_belong_to_the_stretch_before_it() -> None
     (stretch,) = plan_stretches(table, [4])
     assert stretch.kept == 6
     assert stretch.packets == Span(3, 9)
-    assert stretch.shown == (3, 4, 5, 6, 7)
+    assert stretch.shown.tolist() == [3, 4, 5, 6, 7]
 
 
 def test_a_touched_picture_before_an_open_entry_leaves_the_group_before_alone() -> None:
@@ -60,7 +60,7 @@ def test_a_touched_picture_before_an_open_entry_leaves_the_group_before_alone() 
     table = table_of(*group(0, CLOSED), *leaders)
     (stretch,) = plan_stretches(table, [7])
     assert stretch.packets == Span(6, 11)
-    assert stretch.shown == (6, 7, 8, 9, 10)
+    assert stretch.shown.tolist() == [6, 7, 8, 9, 10]
 
 
 def test_an_entry_with_late_pictures_elsewhere_is_no_border() -> None:

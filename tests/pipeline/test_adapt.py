@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import avdub.pipeline.run as run_module
+import avdub.pipeline.ready as ready_module
 from avdub.learning.actor_frames import LEARN
 from avdub.learning.paint_actor import Looked, PaintActorRecipe, Painted, Quality
 from avdub.media.probe import MediaInfo, probe
@@ -189,13 +189,13 @@ def test_a_dub_animates_with_what_was_learned(
     weights: Path, face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used: list[LatentsToFace] = []
-    animator = run_module.Animator
+    animator = ready_module.Animator
 
     def remember(model: LatentsToFace, *rest: object) -> object:
         used.append(model)
         return animator(model, *rest)
 
-    monkeypatch.setattr(run_module, "Animator", remember)
+    monkeypatch.setattr(ready_module, "Animator", remember)
     srt = write_srt(tmp_path / "s.srt", (400, 1000, "Hello there."))
     options = replace(OPTIONS, model=str(weights))
     report = dub(face_clip, srt, tmp_path / "out.mp4", options)

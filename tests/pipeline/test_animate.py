@@ -16,21 +16,10 @@ from avdub.faces.track import FaceTrack
 from avdub.latents import Latents
 from avdub.media.probe import MediaInfo, probe
 from avdub.media.video import Frame, FrameReader
-from avdub.pipeline.actor import Troupe
-from avdub.pipeline.animate import (
-    BATCH,
-    GATHERED,
-    LARGEST,
-    Actor,
-    Animator,
-    Drive,
-    K,
-    Unpainted,
-    choose_exemplars,
-    drive,
-    meet_actor,
-    with_own_jaw,
-)
+from avdub.pipeline.actor import GATHERED, LARGEST, Actor, K, Troupe, choose_exemplars, meet_actor
+from avdub.pipeline.animate import BATCH, Animator, Unpainted
+from avdub.pipeline.drive import Drive, drive
+from avdub.pipeline.paint import with_own_jaw
 from avdub.pipeline.store import Memory
 from avdub.timeline import Span
 from tests.conftest import FACES

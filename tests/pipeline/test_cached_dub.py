@@ -34,9 +34,9 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.detectors = self.lines = 0
-        self.spoken: list[int] = []  # seeds, which are segment indexes
+        self.spoken: list[int] = []  # segments
         self.painted: list[int] = []  # segments
-        paint, encode = Animator._paint_actor, voiced_module.encode
+        paint, speak = Animator._paint_actor, voiced_module._spoken
         detector, line = follow_module.make_detector, lines_module.read_line
 
         def make_detector(*words, **named):
@@ -47,9 +47,9 @@ class Counted:
             self.lines += 1
             return line(*words)
 
-        def encoding(model, line, fit, style, seed):
-            self.spoken.append(seed)
-            return encode(model, line, fit, style, seed)
+        def speaking(job, info, weights, seed):
+            self.spoken.append(job.segment.index)
+            return speak(job, info, weights, seed)
 
         def painting(animator, actor, wanted, pictures):
             self.painted.append(wanted.segment)
@@ -57,7 +57,7 @@ class Counted:
 
         monkeypatch.setattr(follow_module, "make_detector", make_detector)
         monkeypatch.setattr(lines_module, "read_line", read_line)
-        monkeypatch.setattr(voiced_module, "encode", encoding)
+        monkeypatch.setattr(voiced_module, "_spoken", speaking)
         monkeypatch.setattr(Animator, "_paint_actor", painting)
 
 
@@ -254,15 +254,15 @@ def test_whatever_goes_wrong_in_speaking_concerns_one_line(
     error: Exception,
 ) -> None:
     shelf, srt = Shelf(), write_srt(tmp_path / "s.srt", *CUES)
-    encode = voiced_module.encode
+    speak = voiced_module._spoken
 
-    def failing(model, line, fit, style, seed):
-        if seed == 3:
+    def failing(job, info, weights, seed):
+        if job.segment.index == 3:
             raise error
-        return encode(model, line, fit, style, seed)
+        return speak(job, info, weights, seed)
 
     with monkeypatch.context() as patch:
-        patch.setattr(voiced_module, "encode", failing)
+        patch.setattr(voiced_module, "_spoken", failing)
         report = dub(clip, srt, tmp_path / "out.mp4", options, store=shelf)
     assert [s.status for s in report.segments] == ["dubbed", "dubbed", "failed"]
     assert report.segments[2].reason == f"{type(error).__name__}: odd"
@@ -301,7 +301,7 @@ def test_what_concerns_every_line_stops_the_run(
     def failing(*_):
         raise error
 
-    monkeypatch.setattr(voiced_module, "encode", failing)
+    monkeypatch.setattr(voiced_module, "_spoken", failing)
     srt = write_srt(tmp_path / "s.srt", *CUES)
     with pytest.raises(type(error)):
         dub(clip, srt, tmp_path / "out.mp4", options)

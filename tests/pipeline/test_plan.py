@@ -1,17 +1,17 @@
 """The plan: what is said where, and every way in which the input can be bad."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from avdub.errors import InputError, MediaError, SubtitleError, WeightsError
-from avdub.media.probe import probe
-from avdub.pipeline.follow import _watched, sound_energy
+from avdub.media.probe import MediaInfo, probe
+from avdub.pipeline.follow import sound_energy, watched_parts
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Plan, make_plan
-from avdub.timeline import Span
+from avdub.timeline import Segment, Span
 from tests.make import make_clip, make_segment, make_tone
 from tests.tiny import make_face_clip
 
@@ -302,10 +302,27 @@ def test_progress_counts_the_frames_that_are_watched(
 
 def test_watched_spans_have_a_margin_and_are_joined(bars: Path) -> None:
     info = probe(bars)
-    assert _watched(info, [make_segment(1200, 1500)]) == [Span(1, 13)]
+    assert spans(info, make_segment(1200, 1500)) == [Span(1, 13)]
     both = [make_segment(2600, 2800, index=2), make_segment(0, 300)]
-    assert _watched(info, both) == [Span(0, 7), Span(8, 15)]
-    assert _watched(info, [*both, make_segment(1200, 1300)]) == [Span(0, 15)]
+    assert spans(info, *both) == [Span(0, 7), Span(8, 15)]
+    assert spans(info, *both, make_segment(1200, 1300)) == [Span(0, 15)]
+
+
+def spans(info: MediaInfo, *segments: Segment) -> list[Span]:
+    return [part.frames for part in watched_parts(info, segments)]
+
+
+def test_what_is_watched_in_one_go_does_not_grow_with_the_video(bars: Path) -> None:
+    info = replace(probe(bars), frame_times=tuple(Fraction(n) for n in range(600)))
+    segments = [make_segment(2000 * n, 2000 * n + 2000, index=n) for n in range(300)]
+    parts = watched_parts(info, segments)
+    assert max(len(part.frames) for part in parts) <= 62
+    assert [n for part in parts for n in part.segments] == list(range(300))
+    for part in parts:
+        starts = [info.timeline.frames(segments[n]).start for n in part.segments]
+        assert all(start in part.home for start in starts)
+        assert all(start not in p.home for start in starts for p in parts if p is not part)
+        assert part.frames.start <= part.home.start - 1 or part.home.start == 0
 
 
 def test_energy_is_the_power_during_each_frame(tmp_path: Path) -> None:

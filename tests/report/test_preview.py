@@ -9,6 +9,7 @@ import pytest
 
 from avdub.errors import InputError, MediaError
 from avdub.media.audio import read_audio
+from avdub.media.caption_drawing import draw_band
 from avdub.media.probe import probe
 from avdub.media.video import Frame, read_frames
 from avdub.media.waveform import loudness
@@ -17,7 +18,7 @@ from avdub.pipeline.options import DubOptions
 from avdub.pipeline.report import DubReport
 from avdub.progress import Progress
 from avdub.report import preview as module
-from avdub.report.preview import Shown, compose, draw_text, pane_size, preview, segment_text
+from avdub.report.preview import Shown, compose, pane_size, preview, segment_text
 from tests.make import make_clip, make_tone, number_of
 
 SRT = "1\n00:00:00,100 --> 00:00:00,300\nHello there.\n\n2\n00:00:00,300 --> 00:00:00,400\nBye.\n"
@@ -31,7 +32,7 @@ def video(tmp_path: Path) -> Path:
 
 def parts(picture: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The two panes of a composed picture, below the label band."""
-    top = len(draw_text("before", size[0], module.SMALLEST_FONT))
+    top = len(draw_band("before", size[0], module.SMALLEST_FONT, 1))
     panes = picture[top : top + size[1]]
     return panes[:, : size[0]], panes[:, size[0] :]
 
@@ -92,7 +93,7 @@ def test_panes_are_even_and_bounded(tmp_path: Path) -> None:
 
 
 def test_long_captions_wrap_and_end_in_an_ellipsis() -> None:
-    short, long = (draw_text("word " * n, 200, 16) for n in (1, 500))
+    short, long = (draw_band("word " * n, 200, 16, 3) for n in (1, 500))
     assert long.shape[1] == 200
     assert len(short) < len(long) < 100
     assert long.max() == 255

@@ -22,9 +22,11 @@ from avdub.media.rate import Cap, cap_of
 from avdub.media.reencode import Made, Reencoder, after_stretch
 from avdub.media.retouch import Repaint, repainted
 from avdub.media.scan import Scan, Unspliceable
-from avdub.media.video import FrameReader
+from avdub.media.video import Decoded, FrameReader
 from avdub.media.writer import USUAL_CRF
 from avdub.timeline import Span
+
+PAINTED_AHEAD = 3  # frames
 
 
 class Splicer:
@@ -104,9 +106,13 @@ class Splicer:
         with (
             FrameReader(self.info, span) as reader,
             closing(read_ahead(reader.decoded(self.repaint))) as decoded,
+            # painting goes on while libx264 encodes, of which one thread may be all there is
+            closing(read_ahead(self._repainted(decoded), PAINTED_AHEAD)) as frames,
         ):
-            frames = repainted(decoded, self.repaint, self.info.colour, self.info.orientation)
             yield from self.encoder.encode(frames, stretch.shown, keys, self._cap(stretch))
+
+    def _repainted(self, decoded: Iterable[Decoded]) -> Iterator[av.VideoFrame]:
+        return repainted(decoded, self.repaint, self.info.colour, self.info.orientation)
 
     def _cap(self, stretch: Stretch) -> Cap | None:
         if not self._is_capped:

@@ -118,12 +118,16 @@ def make_face_clip(
     rate: Fraction = Fraction(25),
     audio: Waveform | None = None,
     face: bool = True,
+    group: int = 250,
 ) -> Path:
-    """The astronaut's portrait (320 × 256 px), upside down and out of focus without a face."""
+    """The astronaut's portrait (320 × 256 px), upside down and out of focus without a face.
+
+    A group of pictures has `group` frames.
+    """
     portrait = np.ascontiguousarray(data.astronaut()[:256, 60:380])
     portrait = cv2.GaussianBlur(portrait if face else portrait[::-1], (0, 0), 0.8 if face else 25)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "12"})
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "12", "g": str(group)})
         stream.width, stream.height, stream.pix_fmt = 320, 256, "yuv420p"
         stream.codec_context.time_base = stream.time_base = 1 / rate
         track = _add_track(container, "aac", audio, "") if audio is not None else None

@@ -27,6 +27,7 @@ MEANINGS = {
     "prosody": "how original lines are spoken",
     "sound": "how loud a video is",
     "speech": "lines spoken",
+    "stretches": "stretches of new pictures, encoded",
     "voices": "voices taken from a sound",
 }
 

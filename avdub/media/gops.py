@@ -3,7 +3,7 @@
 Pure arithmetic over packets' times: knows nothing of files or codecs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from avdub.media.nal import Entry
 from avdub.timeline import Span
 
 DEEPEST = 2  # frames our encoders are let hold back for B-frames
+TOGETHER = 100  # packets after which a clean entry begins another stretch
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def plan_stretches(table: PacketTable, touched: Sequence[int] | Ints) -> tuple[S
     """What must be made anew so that the frames with the PTS `touched` can change.
 
     From the first touched frame of a group of pictures to its end, for what follows builds on it.
+    Many groups in a row are parted, so that each part can be made, and kept, for itself.
     """
     cuts = _cuts(table)
     borders = _borders(table, cuts)
@@ -65,10 +67,22 @@ def plan_stretches(table: PacketTable, touched: Sequence[int] | Ints) -> tuple[S
     begins = np.diff(groups, prepend=-2) > 1  # the first touched packet of each run of groups
     ends = np.diff(groups, append=len(borders) + 1) > 1
     starts = cuts[np.searchsorted(cuts, places[begins], side="right") - 1]
+    clean = borders[:-1][table.entries[borders[:-1]] == Entry.CLEAN]
     return tuple(
-        _stretch(table, int(start), int(end))
+        _stretch(table, *part)
         for start, end in zip(starts, borders[groups[ends] + 1], strict=True)
+        for part in _parted(int(start), int(end), clean)
     )
+
+
+def _parted(start: int, end: int, clean: Ints) -> Iterator[tuple[int, int]]:
+    """A row of groups in parts that begin at some of the borders `clean`."""
+    first, last = np.searchsorted(clean, [start + TOGETHER, end])
+    for border in clean[first:last].tolist():
+        if border - start >= TOGETHER:
+            yield start, border
+            start = border
+    yield start, end
 
 
 def decoding_times(pts: Sequence[int] | Ints) -> Ints:

@@ -67,6 +67,12 @@ class Reencoder:
         self._sets = tuple(self._sets_of(self._open()))
         self.merged = record.with_sets(self._sets)
 
+    def facts(self, cap: Cap | None) -> tuple[object, ...]:
+        """All that packets depend on beside their frames, their times and which are keyframes."""
+        context = self._closed(cap)
+        own = context.codec.name, context.thread_count, context.options
+        return av.__version__, av.library_versions, *own, self._sets, self.depth, cap
+
     def encode(
         self,
         frames: Iterable[av.VideoFrame],
@@ -110,6 +116,12 @@ class Reencoder:
         return (unit for unit in parts if unit[0] & 31 in (SPS, PPS))
 
     def _open(self, cap: Cap | None = None) -> VideoCodecContext:
+        context = self._closed(cap)
+        context.open()
+        return context
+
+    def _closed(self, cap: Cap | None) -> VideoCodecContext:
+        """An encoder that is described but not begun."""
         is_hevc = isinstance(self.record, Hvcc)
         context = av.CodecContext.create("libx265" if is_hevc else "libx264", "w")
         assert isinstance(context, VideoCodecContext)
@@ -127,7 +139,6 @@ class Reencoder:
         n_threads = 1 if cap is not None and not is_hevc else os.cpu_count() or 1
         context.thread_count = min(MOST_THREADS, n_threads)
         context.options = self._hevc_options(cap) if is_hevc else self._h264_options(cap)
-        context.open()
         return context
 
     def _h264_options(self, cap: Cap | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from avdub.errors import MediaError
 from avdub.media.colour import Colour, Orientation, from_rgb
+from avdub.media.keeper import Keeper
 from avdub.media.video import Decoded, Frame, Image
 from avdub.timeline import Span
 
@@ -30,11 +31,13 @@ class Repaint:
     """What changes in a picture: `spans` of frames, and `paint`, which makes new pictures of them.
 
     `paint` gets the frames of a span in order, or of several that meet, and gives (time, picture)
-    for each of them, in order. It may be called several times, for later and later frames.
+    for each of them, in order. It may be called several times, for later and later frames. `keeper`
+    may know packets of them from an earlier run.
     """
 
     spans: tuple[Span, ...]
     paint: Paint
+    keeper: Keeper | None = None
 
     def __post_init__(self) -> None:
         """Sort the spans and join those that meet."""

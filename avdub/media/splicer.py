@@ -5,28 +5,21 @@ Packets come once, in order; only touched stretches are decoded.
 
 import hashlib
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
 
 from avdub.errors import MediaError
-from avdub.media.ahead import read_ahead
 from avdub.media.container import video_stream
 from avdub.media.gops import DEEPEST, Stretch
 from avdub.media.nal import BrokenStream
 from avdub.media.probe import MediaInfo
-from avdub.media.rate import Cap, cap_of
 from avdub.media.reencode import Made, Reencoder, after_stretch
-from avdub.media.retouch import Repaint, repainted
+from avdub.media.retouch import Repaint
 from avdub.media.scan import Scan, Unspliceable
-from avdub.media.video import Decoded, FrameReader
+from avdub.media.stretches import StretchMaker
 from avdub.media.writer import USUAL_CRF
-from avdub.timeline import Span
-
-PAINTED_AHEAD = 3  # frames
 
 
 class Splicer:
@@ -44,21 +37,20 @@ class Splicer:
         repaint: Repaint,
         crf: int | None,
     ) -> None:
-        self.info, self.scanned, self.repaint = info, scanned, repaint
+        self.info, self.scanned = info, scanned
         self.stream = video_stream(source, info.path)
         self.hash = hashlib.sha256()
         self.anew = tuple(each.packets for each in stretches)
-        self._following = iter(stretches)
-        self._stretch = next(self._following, None)
+        self.encoder: Reencoder | None = None
+        self._stretches, self._number = stretches, 0
         self._n = 0
+        self._maker: StretchMaker | None = None
         self._made: Generator[list[Made], None, None] | None = None
         self._n_made = 0
         self._held: bytes | None = None
         context = self.stream.codec_context
         depth = min([DEEPEST, *(each.depth for each in stretches)])
         depth = min(depth, context.reorder_depth)
-        self._is_capped = crf is None
-        self.encoder: Reencoder | None = None
         if stretches:
             try:
                 self.encoder = Reencoder(
@@ -67,6 +59,15 @@ class Splicer:
                 )
             except BrokenStream as error:
                 raise Unspliceable(str(error)) from error
+            self._maker = StretchMaker(
+                info, scanned, stretches, repaint, self.encoder, is_capped=crf is None
+            )
+
+    @property
+    def _stretch(self) -> Stretch | None:
+        """The one that the next packet is in or before."""
+        left = self._number < len(self._stretches)
+        return self._stretches[self._number] if left else None
 
     def packets(self, packet: "av.Packet[Stream]") -> Iterator["av.Packet[Stream]"]:
         """What is written for the next packet of the source."""
@@ -82,8 +83,8 @@ class Splicer:
             self._held = bytes(packet)
         else:
             if self._made is None:
-                self._begin(stretch)
-            assert self._made is not None, "begun above"
+                assert self._maker is not None, "made where there are stretches"
+                self._made, self._n_made = self._maker.made(self._number), 0
             yield from self._placed(stretch, next(self._made, []))
         if n == stretch.packets.end - 1:
             yield from self._end(stretch)
@@ -92,32 +93,8 @@ class Splicer:
         """Stop decoding, wherever it is."""
         if self._made is not None:
             self._made.close()
-
-    def _begin(self, stretch: Stretch) -> None:
-        assert self.encoder is not None, "made where there are stretches"
-        self._n_made = 0
-        self._made = self._encoded(stretch)
-
-    def _encoded(self, stretch: Stretch) -> Generator[list[Made], None, None]:
-        assert self.encoder is not None, "made where there are stretches"
-        index = int(np.searchsorted(self.info.pts, stretch.shown[0]))
-        keys = self.scanned.keyframes(stretch.packets)
-        span = Span(index, index + len(stretch.shown))
-        with (
-            FrameReader(self.info, span) as reader,
-            closing(read_ahead(reader.decoded(self.repaint))) as decoded,
-            # painting goes on while libx264 encodes, of which one thread may be all there is
-            closing(read_ahead(self._repainted(decoded), PAINTED_AHEAD)) as frames,
-        ):
-            yield from self.encoder.encode(frames, stretch.shown, keys, self._cap(stretch))
-
-    def _repainted(self, decoded: Iterable[Decoded]) -> Iterator[av.VideoFrame]:
-        return repainted(decoded, self.repaint, self.info.colour, self.info.orientation)
-
-    def _cap(self, stretch: Stretch) -> Cap | None:
-        if not self._is_capped:
-            return None
-        return cap_of(stretch.packets, self.scanned, float(self.info.time_base))
+        if self._maker is not None:
+            self._maker.close()
 
     def _placed(self, stretch: Stretch, made: Iterable[Made]) -> Iterator["av.Packet[Stream]"]:
         """New packets in the places of the replaced ones."""
@@ -152,4 +129,4 @@ class Splicer:
             made_of_it = Made(after_stretch(self._held), pts, True)
             yield self._packet(stretch, made_of_it)
         self._made, self._held = None, None
-        self._stretch = next(self._following, None)
+        self._number += 1

@@ -133,6 +133,12 @@ class Animator:
         if self.failed:
             raise Unpainted(self.failed)
 
+    def pieces(self, frames: Span) -> list[Piece]:
+        """All that is painted in some frames, in the order in which it is."""
+        chunks = (each for each in self._from(frames.start) if each.frames[0] < frames.end)
+        inside = (each for each in chunks if each.frames[-1] >= frames.start)
+        return list({id(each.piece): each.piece for each in inside}.values())
+
     def unpainted(self, actor_id: int, frames: Span) -> str:
         """Why some frames of a segment keep their picture, "" where all are painted."""
         track = self.outlines[actor_id]

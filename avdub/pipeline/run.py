@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from avdub.media.audio import iter_audio
-from avdub.media.captions import Captions
+from avdub.media.captions import Caption, Captions
 from avdub.media.probe import AudioInfo, MediaInfo, probe
 from avdub.media.retouch import Repaint
 from avdub.media.sound_track import Tracks
@@ -23,6 +23,7 @@ from avdub.media.writer import default_suffix
 from avdub.pipeline.animate import Animator, Unpainted
 from avdub.pipeline.captions import captioned, captions_for
 from avdub.pipeline.clock import Clock, peak_rss_mb
+from avdub.pipeline.keep_stretches import StretchKeeper
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Job, Plan
 from avdub.pipeline.prosody import Prosody
@@ -173,8 +174,12 @@ def _write(
         sound = lay_over(_silence(info), overlays, options.duck_db)
         info = replace(info, audio=_new_track(info))
     repaint = Repaint(animator.spans, animator.animate) if animator else None
+    drawn: tuple[Caption, ...] = ()
     if captions is not None and options.subs == "burn":
-        repaint, captions = captioned(repaint, captions, info), None
+        repaint, drawn, captions = captioned(repaint, captions, info), captions.captions, None
+    if repaint is not None and ready.memory.keeps:
+        keeper = StretchKeeper(ready.memory, ready.plan.info, animator, drawn)
+        repaint = replace(repaint, keeper=keeper)
     tracks = Tracks(options.audio, options.language, captions)
     return write_dub(info, output, repaint, sound, options.crf, progress, tracks)
 

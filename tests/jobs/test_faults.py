@@ -251,6 +251,6 @@ class TestClocks:
             record.keep(report)
             made.append(report)
         assert decoded(tmp_path / "now.mp4") == decoded(tmp_path / "back.mp4")
-        assert "mouths" in made[1].segments[0].cached
+        assert "stretches" in made[1].segments[0].cached
         told = json.loads((tmp_path / "back.mp4.avdub.json").read_text())
         assert all(seconds >= 0 for seconds in told["run"]["timing"].values())

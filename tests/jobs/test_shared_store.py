@@ -91,4 +91,4 @@ def test_a_dub_finds_everything_in_it(tmp_path: Path, weights: Path) -> None:
     files = clip, srt, tmp_path / "out.mp4", options
     assert dub(*files, store=SharedStore(f"file://{tmp_path}/store")).segments[0].cached == ()
     (again,) = dub(*files, store=SharedStore(f"file://{tmp_path}/store")).segments
-    assert {"speech", "mouths"} <= set(again.cached)
+    assert {"speech", "stretches"} <= set(again.cached)

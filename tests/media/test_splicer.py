@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from avdub.errors import MediaError
-from avdub.media import splicer, splicing
+from avdub.media import splicer, splicing, stretches
 from avdub.media.audio import iter_audio
 from avdub.media.nal import escaped, joined, units
 from avdub.media.probe import probe
@@ -227,7 +227,7 @@ def test_nothing_is_decoded_where_nothing_is_touched(
 ) -> None:
     path = make_clip(tmp_path / "in.mp4", n_frames=60, size=SIZE, audio=make_tone(2.4), **H264)
     info = probe(path)
-    monkeypatch.setattr(splicer, "FrameReader", None)
+    monkeypatch.setattr(stretches, "FrameReader", None)
     result = write_dub(info, tmp_path / "out.mp4", None, iter_audio(path, info))
     assert (result.copied, result.encoded) == (60, 0)
     monkeypatch.undo()

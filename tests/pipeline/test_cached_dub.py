@@ -1,5 +1,6 @@
 """A dub that remembers: nothing is made twice, an edit remakes one line, a failure stays alone."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import avdub.pipeline.follow as follow_module
 import avdub.pipeline.lines as lines_module
 import avdub.pipeline.voiced as voiced_module
 from avdub.errors import WeightsError
+from avdub.media import gops
 from avdub.media.audio import read_audio
 from avdub.media.probe import probe
 from avdub.media.video import FrameReader
@@ -26,7 +28,7 @@ from tests.tiny import make_face_clip
 
 CUES = ((120, 680, "Hello there."), (880, 1320, "Good day."), (1440, 1840, "Well."))
 EDITED = (CUES[0], (880, 1320, "Good night."), CUES[2])
-KINDS = {"lines", "faces", "prosody", "speech", "mouths"}
+KINDS = {"lines", "faces", "prosody", "speech"}  # of which a segment is made before its picture
 
 
 class Counted:
@@ -121,7 +123,7 @@ def test_the_second_run_makes_nothing_and_gives_the_same(
     assert (made.detectors, made.lines, made.spoken, made.painted) == (0, 0, [], [])
     assert_same(again.output, first.output)
     assert [s.cached for s in first.segments] == [(), (), ()]
-    assert [set(s.cached) for s in again.segments] == [KINDS] * 3
+    assert [set(s.cached) for s in again.segments] == [{*KINDS, "stretches"}] * 3
     assert [s.status for s in again.segments] == ["dubbed"] * 3
 
 
@@ -138,9 +140,49 @@ def test_an_edited_line_is_made_again_alone(
     srt = write_srt(tmp_path / "s.srt", *EDITED)
     again = dub(clip, srt, tmp_path / "out.mp4", options, store=a_copy(shelf))
     assert (made.detectors, made.lines, made.spoken, set(made.painted)) == (0, 1, [2], {2})
-    assert [set(s.cached) for s in again.segments] == [KINDS, {"faces", "prosody"}, KINDS]
+    whole = {*KINDS, "mouths"}
+    assert [set(s.cached) for s in again.segments] == [whole, {"faces", "prosody"}, whole]
     fresh = dub(clip, srt, tmp_path / "fresh.mp4", options)
     assert_same(again.output, fresh.output)
+
+
+def test_a_lost_stretch_is_made_of_kept_mouths(
+    first: DubReport, shelf: Shelf, clip: Path, tmp_path: Path, options: DubOptions, made: Counted
+) -> None:
+    srt, other = write_srt(tmp_path / "s.srt", *CUES), a_copy(shelf)
+    other.products = {k: made for k, made in other.products.items() if k[0] != "stretches"}
+    again = dub(clip, srt, tmp_path / "out.mp4", options, store=other)
+    assert made.painted == []
+    assert [set(s.cached) for s in again.segments] == [{*KINDS, "mouths"}] * 3
+    assert_same(again.output, first.output)
+    assert other.products.keys() == shelf.products.keys()
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_a_stretch_that_begins_amid_painted_frames_is_made_as_it_was(
+    tmp_path: Path,
+    options: DubOptions,
+    made: Counted,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: int,
+) -> None:
+    monkeypatch.setattr(gops, "TOGETHER", 12)
+    clip = make_face_clip(tmp_path / "face.mp4", audio=make_tone(2.0, 16_000), group=12)
+    srt, shelf = write_srt(tmp_path / "s.srt", (120, 1900, "Hello there, good day.")), Shelf()
+    options = replace(options, min_rate=0.3)
+    whole = dub(clip, srt, tmp_path / "whole.mp4", options, store=shelf)
+    kept = [key for key in shelf.products if key[0] == "stretches"]
+    assert len(kept) == 3
+    other, n_painted = a_copy(shelf), len(made.painted)
+    other.products = {
+        key: each
+        for key, each in other.products.items()
+        if key != kept[lost] and key[0] != "mouths"  # as if these had been dropped
+    }
+    again = dub(clip, srt, tmp_path / "again.mp4", options, store=other)
+    assert len(made.painted) > n_painted
+    assert_same(again.output, whole.output)
+    assert other.products.keys() == shelf.products.keys()
 
 
 def test_a_renamed_video_is_the_same_and_another_is_not(

@@ -131,6 +131,22 @@ def test_a_dub_with_subtitles_uses_what_one_without_has_kept(
     assert [set(each.cached) >= {"speech", "mouths"} for each in drawn.segments] == [True, True]
 
 
+def test_drawn_subtitles_are_kept_with_their_picture_and_by_their_text(
+    face_clip: Path, tmp_path: Path, options: DubOptions
+) -> None:
+    srt, store = write_srt(tmp_path / "s.srt", *CUES), DiskCache(tmp_path / "cache")
+    burn, one = replace(options, subs="burn"), frozenset({1})
+    first = dub(face_clip, srt, tmp_path / "first.mp4", burn, store=store)
+    again = dub(face_clip, srt, tmp_path / "again.mp4", burn, store=store)
+    assert [set(s.cached) >= {"speech", "stretches"} for s in again.segments] == [True, True]
+    assert again.output.read_bytes() == first.output.read_bytes()
+    other = write_srt(tmp_path / "s.srt", CUES[0], (*CUES[1][:2], "Something else."))
+    drawn = dub(face_clip, other, tmp_path / "other.mp4", replace(burn, segments=one), store=store)
+    fresh = dub(face_clip, other, tmp_path / "fresh.mp4", replace(burn, segments=one))
+    assert drawn.output.read_bytes() == fresh.output.read_bytes()
+    assert changed(first.output, drawn.output, TEXT) & {*SECOND}
+
+
 def test_all_subtitles_are_there_whichever_segments_are_dubbed(
     face_clip: Path, tmp_path: Path, options: DubOptions
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "avdub"
 MODULES = sorted(ROOT.rglob("*.py"))
 LEAVES = {"timeline", "latents", "progress", "errors"}
-PARTS = {"media", "faces", "models", "text", "checkpoint", "home", "pitch"}
+PARTS = {"media", "faces", "models", "text", "checkpoint", "home", "pitch", "arenas"}
 ALLOWED = {
     **{leaf: LEAVES for leaf in LEAVES},
     **{part: LEAVES | {part} for part in PARTS},

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from avdub.arenas import share_arenas
 from avdub.cli import (
     adapt,
     batch,
@@ -73,6 +74,7 @@ app.add_typer(evaluate.app, name="eval")
 
 def main() -> None:
     """Entry point of the console script."""
+    share_arenas()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; users can do nothing about them
     interrupts.catch()

@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
+from avdub.arenas import share_arenas
 from avdub.errors import InputError, WeightsError
 from avdub.jobs.carried_model import Model, pack_model, place_model
 from avdub.jobs.course import Job, Needs, Part
@@ -247,6 +248,7 @@ def _on(node: str) -> NodeAffinitySchedulingStrategy:
 
 def _do(job: Job, ways: Ways) -> Result:
     """A job, in a process of any machine."""
+    share_arenas()
     ways.desk.tell.remote((job.id, HERE, 0, None))
     work, store = _here(job, ways.model), _store(ways)
     progress = Telling(partial(_tell, ways.desk, job.id), TELL_EVERY_S)

@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from avdub.arenas import share_arenas
 from avdub.errors import AvdubError, InputError
 from avdub.progress import Progress
 
@@ -184,6 +185,7 @@ def explained(error: Exception, scratch: Path, folder: Path) -> AvdubError:
 
 def serve(pipe: Connection, n_threads: int | None) -> None:
     """The life of a worker process: tasks from the pipe until it is closed."""
+    share_arenas()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
     signal.signal(signal.SIGTERM, _end)
     if n_threads is not None:

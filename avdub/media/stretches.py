@@ -11,6 +11,7 @@ from itertools import islice
 import av
 import numpy as np
 
+from avdub.arenas import trim_arenas
 from avdub.errors import MediaError
 from avdub.media.ahead import read_ahead
 from avdub.media.gops import Stretch
@@ -97,6 +98,7 @@ class StretchMaker:
         if self._run is not None:
             self._run.open.close()
             self._run = None
+            trim_arenas()
 
     def _find(self, number: int) -> Sequence[Made] | None:
         keeper = self.repaint.keeper

@@ -11,6 +11,7 @@ from avdub.media.captions import Caption
 from avdub.media.probe import MediaInfo
 from avdub.media.reencode import Made
 from avdub.pipeline.animate import Animator
+from avdub.pipeline.patches import Piece
 from avdub.pipeline.store import Form, Memory, Product
 from avdub.timeline import MS_PER_S, Span
 
@@ -55,29 +56,31 @@ class StretchKeeper:
 
     def whole(self, frames: Span) -> Span:
         """With all frames of pieces of which some are among them."""
-        if self.animator is None:
-            return frames
-        around = [each.frames for each in self.animator.pieces(frames)]
+        around = [each.frames for each in self._pieces(frames)]
         start = min([frames.start, *(each[0] for each in around)])
         return Span(start, max([frames.end, *(each[-1] + 1 for each in around)]))
 
     def find(self, frames: Span, how: Sequence[object]) -> Sequence[Made] | None:
         """What was kept; None where nothing was, or it is not known what the pictures are."""
-        parts = self._parts(frames, how)
+        pieces = self._pieces(frames)
+        parts = self._parts(frames, how, pieces)
         if parts is None:
             return None
-        pieces = self.animator.pieces(frames) if self.animator is not None else []
         segments = {each.segment for each in pieces if each.segment is not None}
         return self.memory.find(STRETCHES, parts, sorted(segments))
 
     def keep(self, frames: Span, how: Sequence[object], made: Sequence[Made]) -> None:
         """Keep all packets of `frames`."""
-        parts = self._parts(frames, how)
+        parts = self._parts(frames, how, self._pieces(frames))
         if parts is not None:
             self.memory.keep(STRETCHES, parts, made)
 
-    def _parts(self, frames: Span, how: Sequence[object]) -> tuple[object, ...] | None:
-        pieces = self.animator.pieces(frames) if self.animator is not None else []
+    def _pieces(self, frames: Span) -> list[Piece]:
+        return self.animator.pieces(frames) if self.animator is not None else []
+
+    def _parts(
+        self, frames: Span, how: Sequence[object], pieces: Sequence[Piece]
+    ) -> tuple[object, ...] | None:
         painted = [each.parts() for each in pieces]
         if None in painted:
             return None

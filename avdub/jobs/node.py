@@ -18,6 +18,7 @@ from avdub.media.probe import probe
 from avdub.pipeline import part
 from avdub.pipeline.digest import digest
 from avdub.pipeline.plan import read_segments
+from avdub.pipeline.ready import Task
 from avdub.pipeline.store import Store, code_digest
 from avdub.progress import Progress
 
@@ -66,9 +67,9 @@ def prepare(work: Work, progress: Progress, store: Store) -> Prepared | Outcome:
     """Everything up to the mouths, into the store; an outcome where that fails."""
     began = time.perf_counter()
     try:
-        options = work.used
-        indexes = part.prepare(*work.files, options, progress, store, weights_for(work))
-        listed, _ = read_segments(probe(work.files[0]), work.files[1], options)
+        task = _task(work)
+        indexes = part.prepare(task, progress, store, weights_for(work))
+        listed, _ = read_segments(probe(task.video), work.files[1], task.options)
     except Exception as error:
         return failure(work, error, round(time.perf_counter() - began, 3))
     seconds = {s.index: (s.end_ms - s.start_ms) / 1000 for s in listed}
@@ -76,18 +77,23 @@ def prepare(work: Work, progress: Progress, store: Store) -> Prepared | Outcome:
 
 
 def paint(work: Work, segments: Sequence[int], progress: Progress, store: Store) -> tuple[str, ...]:
-    """The mouths of some segments, into the store; returns warnings.
+    """The mouths of some segments, and what is encoded of them, into the store; returns warnings.
 
     Where that fails, the splice tries again and knows how to leave a segment as it was.
     """
     try:
-        part.paint(*work.files, work.used, segments, progress, store, weights_for(work))
+        output, weights = Path(work.output), weights_for(work)
+        part.paint(_task(work), output, segments, progress, store, weights)
     except Exception as error:
         folder = Path(work.output).parent
         why = explained(error, folder, folder).message
         named = ", ".join(map(str, segments))
         return (*store.warnings, f"segments {named} could not be painted apart: {why}")
     return store.warnings
+
+
+def _task(work: Work) -> Task:
+    return Task(*work.files, work.used)
 
 
 def _problems(wanted: Wanted) -> Iterator[str]:

@@ -12,21 +12,17 @@ from av.stream import Stream
 
 from avdub.errors import MediaError
 from avdub.media.container import video_stream
-from avdub.media.gops import DEEPEST, Stretch
-from avdub.media.nal import BrokenStream
+from avdub.media.gops import Stretch
 from avdub.media.probe import MediaInfo
 from avdub.media.reencode import Made, Reencoder, after_stretch
 from avdub.media.retouch import Repaint
-from avdub.media.scan import Scan, Unspliceable
+from avdub.media.scan import Scan
 from avdub.media.stretches import StretchMaker
-from avdub.media.writer import USUAL_CRF
 
 
 class Splicer:
-    """Turns the source's video packets, given in order, into those of the output.
-
-    Without `crf` new packets have USUAL_CRF, within about the bits of those they replace.
-    """
+    """Turns the source's video packets, given in order, into those of the output; new ones are as
+    StretchMaker makes them."""
 
     def __init__(
         self,
@@ -41,27 +37,19 @@ class Splicer:
         self.stream = video_stream(source, info.path)
         self.hash = hashlib.sha256()
         self.anew = tuple(each.packets for each in stretches)
-        self.encoder: Reencoder | None = None
         self._stretches, self._number = stretches, 0
         self._n = 0
         self._maker: StretchMaker | None = None
+        if stretches:
+            self._maker = StretchMaker(self.stream, info, scanned, stretches, repaint, crf)
         self._made: Generator[list[Made], None, None] | None = None
         self._n_made = 0
         self._held: bytes | None = None
-        context = self.stream.codec_context
-        depth = min([DEEPEST, *(each.depth for each in stretches)])
-        depth = min(depth, context.reorder_depth)
-        if stretches:
-            try:
-                self.encoder = Reencoder(
-                    *(context, scanned.record, info.time_base, info.rate, depth),
-                    USUAL_CRF if crf is None else crf,
-                )
-            except BrokenStream as error:
-                raise Unspliceable(str(error)) from error
-            self._maker = StretchMaker(
-                info, scanned, stretches, repaint, self.encoder, is_capped=crf is None
-            )
+
+    @property
+    def encoder(self) -> Reencoder | None:
+        """What encodes new packets; None where there are none."""
+        return self._maker.encoder if self._maker is not None else None
 
     @property
     def _stretch(self) -> Stretch | None:

@@ -10,14 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from avdub.media.caption_track import CaptionTrack
 from avdub.media.carry import Carrier, copy_tags, is_aside
 from avdub.media.container import audio_stream, open_media, writing
-from avdub.media.gops import plan_stretches
 from avdub.media.place import Part
 from avdub.media.probe import MediaInfo
 from avdub.media.retouch import Repaint
@@ -32,6 +30,7 @@ from avdub.media.sound_track import (
 )
 from avdub.media.spliced import Promise, Spliced, check_spliced
 from avdub.media.splicer import Splicer
+from avdub.media.stretches import stretches_of
 from avdub.media.waveform import Waveform
 from avdub.media.writer import SOUND_AHEAD_S, codecs_for
 from avdub.progress import Progress, silent
@@ -55,9 +54,7 @@ def splice(
     the result does not hold.
     """
     scanned = scan(info, output)
-    pts = info.pts
-    touched = np.concatenate([pts[:0], *(pts[s.start : s.end] for s in repaint.spans)])
-    stretches = plan_stretches(scanned.table, touched)
+    stretches = stretches_of(info, scanned, repaint)
     with writing(output):
         part = Part(output)
     try:

@@ -3,7 +3,7 @@
 Stretches that follow each other are read in one run, so that painting need not stop between them.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,13 +14,15 @@ import numpy as np
 from avdub.arenas import trim_arenas
 from avdub.errors import MediaError
 from avdub.media.ahead import read_ahead
-from avdub.media.gops import Stretch
+from avdub.media.gops import DEEPEST, Stretch, plan_stretches
+from avdub.media.nal import BrokenStream
 from avdub.media.probe import MediaInfo
 from avdub.media.rate import Cap, cap_of
 from avdub.media.reencode import Made, Reencoder
 from avdub.media.retouch import Repaint, repainted
-from avdub.media.scan import Scan
+from avdub.media.scan import Scan, Unspliceable
 from avdub.media.video import Decoded, FrameReader
+from avdub.media.writer import USUAL_CRF
 from avdub.timeline import Span
 
 PAINTED_AHEAD = 3  # frames
@@ -53,24 +55,48 @@ class _Kept:
             self.made.clear()
 
 
+def stretches_of(info: MediaInfo, scanned: Scan, repaint: Repaint) -> tuple[Stretch, ...]:
+    """What must be made anew so that all frames of a repaint can change."""
+    pts = info.pts
+    touched = np.concatenate([pts[:0], *(pts[s.start : s.end] for s in repaint.spans)])
+    return plan_stretches(scanned.table, touched)
+
+
 class StretchMaker:
-    """Makes the packets of `stretches`, one after the other; `is_capped` holds them to about the
-    bits of those they replace."""
+    """Makes the packets of `stretches`, one after the other.
+
+    Without `crf` they have USUAL_CRF, within about the bits of those they replace. `stream` is the
+    video's. Raises Unspliceable where its kind of picture cannot be encoded to match.
+    """
 
     def __init__(
         self,
+        stream: av.VideoStream,
         info: MediaInfo,
         scanned: Scan,
         stretches: Sequence[Stretch],
         repaint: Repaint,
-        encoder: Reencoder,
-        is_capped: bool,
+        crf: int | None,
     ) -> None:
         self.info, self.scanned, self.stretches = info, scanned, stretches
-        self.repaint, self.encoder = repaint, encoder
-        self._is_capped = is_capped
+        self.repaint = repaint
+        self.only: Container[int] | None = None  # numbers that will be asked for; None: all
+        context = stream.codec_context
+        depth = min([DEEPEST, context.reorder_depth, *(each.depth for each in stretches)])
+        self._is_capped, crf = crf is None, USUAL_CRF if crf is None else crf
+        how = context, scanned.record, info.time_base, info.rate
+        try:
+            self.encoder = Reencoder(*how, depth, crf)
+        except BrokenStream as error:
+            raise Unspliceable(str(error)) from error
         self._known: dict[int, Sequence[Made] | None] = {}  # looked up, by number
         self._run: _Run | None = None
+
+    def frames(self, number: int) -> Span:
+        """Which frames of the video a stretch shows."""
+        shown = self.stretches[number].shown
+        index = int(np.searchsorted(self.info.pts, shown[0]))
+        return Span(index, index + len(shown))
 
     def made(self, number: int) -> Generator[list[Made], None, None]:
         """New packets of a stretch: at each step those that are ready, about one for each frame.
@@ -90,7 +116,7 @@ class StretchMaker:
                 whole.add(some)
             yield some
         if keeper is not None and whole.made:
-            keeper.keep(self._frames(number), self._how(stretch), whole.made)
+            keeper.keep(self.frames(number), self._how(stretch), whole.made)
         self._finish(number)
 
     def close(self) -> None:
@@ -106,7 +132,7 @@ class StretchMaker:
             return None
         if number not in self._known:
             stretch = self.stretches[number]
-            found = keeper.find(self._frames(number), self._how(stretch))
+            found = keeper.find(self.frames(number), self._how(stretch))
             if found is not None and sorted(each.pts for each in found) != stretch.shown.tolist():
                 found = None
             self._known[number] = found
@@ -116,19 +142,21 @@ class StretchMaker:
         """Frames from a stretch's first on."""
         if self._run is None:
             end = number + 1
-            while end < len(self.stretches) and self._follows(end) and self._find(end) is None:
+            while self._follows(end) and self._find(end) is None:
                 end += 1
             self._run = self._open(number, end)
         return self._run.frames
 
     def _follows(self, number: int) -> bool:
-        """Whether a stretch begins where the one before ends."""
+        """Whether there is such a stretch, wanted, that begins where the one before ends."""
+        if number == len(self.stretches) or (self.only is not None and number not in self.only):
+            return False
         before, after = self.stretches[number - 1], self.stretches[number]
         return before.packets.end == after.packets.start
 
     def _open(self, start: int, end: int) -> _Run:
         """A run of stretches; what is painted together with their frames is read with them."""
-        frames = Span(self._frames(start).start, self._frames(end - 1).end)
+        frames = Span(self.frames(start).start, self.frames(end - 1).end)
         keeper = self.repaint.keeper
         wider = frames if keeper is None else keeper.whole(frames)
         info = self.info
@@ -150,12 +178,6 @@ class StretchMaker:
         if sum(1 for _ in self._run.frames) != self._run.n_more:
             raise MediaError("there are more new pictures than frames")
         self.close()
-
-    def _frames(self, number: int) -> Span:
-        """Which frames of the video a stretch shows."""
-        shown = self.stretches[number].shown
-        index = int(np.searchsorted(self.info.pts, shown[0]))
-        return Span(index, index + len(shown))
 
     def _how(self, stretch: Stretch) -> tuple[object, ...]:
         """All that its packets depend on beside the video's own and its pictures."""

@@ -11,9 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from avdub.media.audio import iter_audio
-from avdub.media.captions import Caption, Captions
+from avdub.media.captions import Captions
 from avdub.media.probe import AudioInfo, MediaInfo, probe
-from avdub.media.retouch import Repaint
 from avdub.media.sound_track import Tracks
 from avdub.media.splice import check_depth, check_output, write_dub
 from avdub.media.spliced import Spliced
@@ -21,13 +20,13 @@ from avdub.media.video import FrameReader
 from avdub.media.waveform import Waveform, silence
 from avdub.media.writer import default_suffix
 from avdub.pipeline.animate import Animator, Unpainted
-from avdub.pipeline.captions import captioned, captions_for
+from avdub.pipeline.captions import captions_for
 from avdub.pipeline.clock import Clock, peak_rss_mb
-from avdub.pipeline.keep_stretches import StretchKeeper
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Job, Plan
 from avdub.pipeline.prosody import Prosody
 from avdub.pipeline.ready import Ready, Task, make_ready
+from avdub.pipeline.repaint import repaint_of
 from avdub.pipeline.report import (
     DUBBED,
     FAILED,
@@ -173,14 +172,9 @@ def _write(
     elif overlays:
         sound = lay_over(_silence(info), overlays, options.duck_db)
         info = replace(info, audio=_new_track(info))
-    repaint = Repaint(animator.spans, animator.animate) if animator else None
-    drawn: tuple[Caption, ...] = ()
-    if captions is not None and options.subs == "burn":
-        repaint, drawn, captions = captioned(repaint, captions, info), captions.captions, None
-    if repaint is not None and ready.memory.keeps:
-        keeper = StretchKeeper(ready.memory, ready.plan.info, animator, drawn)
-        repaint = replace(repaint, keeper=keeper)
-    tracks = Tracks(options.audio, options.language, captions)
+    drawn, added = (captions, None) if options.subs == "burn" else (None, captions)
+    repaint = repaint_of(ready, animator, drawn)
+    tracks = Tracks(options.audio, options.language, added)
     return write_dub(info, output, repaint, sound, options.crf, progress, tracks)
 
 

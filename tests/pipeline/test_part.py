@@ -1,11 +1,17 @@
 """Parts of a dub made apart leave everything the dub needs."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 import avdub.pipeline.part as part_module
+from avdub.media import gops, stretches
 from avdub.media.probe import probe
+from avdub.pipeline.actor import Actor
+from avdub.pipeline.animate import Animator
+from avdub.pipeline.drive import Driven
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.part import paint, prepare
 from avdub.pipeline.ready import Task
@@ -19,6 +25,8 @@ from tests.pipeline.test_plan import write_srt
 from tests.pipeline.test_store import Shelf
 from tests.tiny import make_face_clip
 
+GROUP = 10  # frames
+ALL = 4  # stretches
 KINDS = {"lines", "speech", "faces", "mouths", "prosody"}
 
 
@@ -42,12 +50,12 @@ def test_the_dub_of_parts_paints_nothing_and_is_the_dub(
     clip: Path, srt: Path, tmp_path: Path, options: DubOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shelf = Shelf()
-    segments = prepare(clip, srt, options, silent, shelf)
-    assert segments == (1, 2, 3)
+    task, output = Task(clip, srt, options), tmp_path / "joined.mp4"
+    assert prepare(task, silent, shelf) == (1, 2, 3)
     for segment in (3, 1, 2):
-        paint(clip, srt, options, [segment], silent, shelf)
+        paint(task, output, [segment], silent, shelf)
     made = Counted(monkeypatch)
-    joined = dub(clip, srt, tmp_path / "joined.mp4", options, store=shelf)
+    joined = dub(clip, srt, output, options, store=shelf)
     assert (made.detectors, made.lines, made.spoken, made.painted) == (0, 0, [], [])
     whole = dub(clip, srt, tmp_path / "whole.mp4", options)
     assert_same(joined.output, whole.output)
@@ -56,13 +64,87 @@ def test_the_dub_of_parts_paints_nothing_and_is_the_dub(
 def test_a_part_makes_its_own_segments_alone_and_once(
     clip: Path, srt: Path, options: DubOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf, made = Shelf(), Counted(monkeypatch)
-    prepare(clip, srt, options, silent, shelf)
+    shelf, made, task = Shelf(), Counted(monkeypatch), Task(clip, srt, options)
+    prepare(task, silent, shelf)
     assert (set(made.spoken), made.painted) == ({1, 2, 3}, [])
     for _ in "ab":
-        paint(clip, srt, options, [2], silent, shelf)
+        paint(task, Path("out.mp4"), [2], silent, shelf)
     assert set(made.painted) == {2}
     assert len(made.painted) == -(-painted_frames(clip, srt, options) // 8)
+
+
+@pytest.fixture
+def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the clip in short groups there are four: they show segment 1, 2, both 2 and 3, and 3."""
+    monkeypatch.setattr(gops, "TOGETHER", GROUP)
+
+
+@pytest.fixture
+def parted(tmp_path: Path, srt: Path, options: DubOptions) -> Task:
+    path = make_face_clip(tmp_path / "parted.mp4", audio=make_tone(2.0, 16_000), group=GROUP)
+    return Task(path, srt, options)
+
+
+@pytest.mark.usefixtures("short_stretches")
+@pytest.mark.parametrize(
+    ("parts", "encoded"), [([[1], [2], [3]], 3), ([[1], [3, 2]], ALL), ([[1, 2, 3]], ALL)]
+)
+@pytest.mark.parametrize("subs", ["none", "burn"])
+def test_a_part_encodes_what_shows_its_own_segments_alone(
+    parts: list[list[int]],
+    encoded: int,
+    subs: Literal["none", "burn"],
+    parted: Task,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf, output = Shelf(), tmp_path / "joined.mp4"
+    task = replace(parted, options=replace(parted.options, subs=subs))
+    for part in parts:
+        paint(task, output, part, silent, shelf)
+    kept = [key for key in shelf.products if key[0] == "stretches"]
+    assert len(kept) == encoded
+    made = Counted(monkeypatch)
+    with monkeypatch.context() as patch:
+        if encoded == ALL:  # no frame is decoded
+            patch.setattr(stretches, "FrameReader", None)
+        joined = perform(task, output, store=shelf)
+    assert (made.lines, made.spoken, made.painted) == (0, [], [])
+    assert {key for key in shelf.products if key[0] == "stretches"} >= {*kept}
+    whole = perform(task, tmp_path / "whole.mp4")
+    assert joined.picture == whole.picture
+    assert output.read_bytes() == whole.output.read_bytes()
+
+
+@pytest.mark.usefixtures("short_stretches")
+def test_a_segment_that_cannot_be_painted_leaves_its_part_to_others(
+    parted: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, painting = Shelf(), Animator._paint_actor
+
+    def breaking(animator: Animator, actor: Actor, wanted: Driven, *rest: Any) -> object:
+        if wanted.segment == 2:
+            raise ZeroDivisionError("made to fail")
+        return painting(animator, actor, wanted, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Animator, "_paint_actor", breaking)
+        paint(parted, Path("out.mp4"), [1, 2, 3], silent, shelf)
+    made = Counted(monkeypatch)
+    paint(parted, Path("out.mp4"), [1, 2, 3], silent, shelf)
+    assert set(made.painted) == {2}
+
+
+@pytest.mark.usefixtures("short_stretches")
+def test_a_part_of_what_will_be_encoded_whole_is_painted(
+    parted: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf()
+    paint(parted, Path("out.webm"), [1, 2, 3], silent, shelf)
+    assert not [key for key in shelf.products if key[0] == "stretches"]
+    made = Counted(monkeypatch)
+    assert perform(parted, tmp_path / "out.webm", store=shelf).picture.whole
+    assert made.painted == []
 
 
 def painted_frames(clip: Path, srt: Path, options: DubOptions) -> int:
@@ -82,7 +164,7 @@ def test_a_segment_that_cannot_be_painted_is_left_to_the_dub(
 
     with monkeypatch.context() as patch:
         patch.setattr("avdub.pipeline.animate.Animator._paint_actor", breaking)
-        paint(clip, srt, options, [1], silent, shelf)
+        paint(Task(clip, srt, options), Path("out.mp4"), [1], silent, shelf)
     report = dub(clip, srt, tmp_path / "out.mp4", options, store=shelf)
     assert [s.status for s in report.segments] == ["dubbed"] * 3
 
@@ -101,5 +183,5 @@ def test_open_weights_are_used_again(
     for name in ("a.mp4", "b.mp4"):
         task = Task(clip, srt, options)
         reports.append(perform(task, tmp_path / name, weights=weights))
-        prepare(clip, srt, options, silent, Shelf(), weights)
+        prepare(task, silent, Shelf(), weights)
     assert_same(reports[0].output, reports[1].output)

@@ -129,6 +129,7 @@ class Animator:
             yield from self._finished(waiting, pictures, begun)
         for chunk in begun:
             self._animate(chunk, waiting, pictures)
+        self._album.clear()  # of pieces that these frames have cut short
         yield from self._finished(waiting, pictures, [])
         if self.failed:
             raise Unpainted(self.failed)

@@ -157,6 +157,10 @@ class Album:
         """Forget a piece that has ended."""
         self._pages.pop(piece, None)
 
+    def clear(self) -> None:
+        """Forget all pieces, whether they have ended or not."""
+        self._pages.clear()
+
     def _opened(self, piece: Piece) -> _Page:
         parts = piece.parts() if self._memory.keeps else None
         if parts is None:

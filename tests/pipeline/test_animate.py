@@ -334,6 +334,19 @@ def test_a_long_segment_is_kept_in_pieces(
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(whole, resumed, strict=True))
 
 
+def test_pieces_that_frames_cut_short_are_not_held(
+    actor: Actor, template: Floats, frames: list[Frame]
+) -> None:
+    shelf, each = Shelf(), remembered(make_drive(0, 50))
+    whole = list(with_memory(actor, template, shelf, each)[0].animate(frames))
+    again, _ = with_memory(actor, template, shelf, each)
+    for start, end in ((10, 20), (30, 40)):
+        made = list(again.animate(frames[start:end]))
+        assert all(np.array_equal(a[1], b[1]) for a, b in zip(made, whole[start:end], strict=True))
+        assert again._album._pages == {}
+    assert again.painted == 0
+
+
 def test_frames_may_come_span_by_span(actor: Actor, template: Floats, frames: list[Frame]) -> None:
     drives = make_drive(3, 12), make_drive(30, 41)
     whole = list(make_animator(actor, template, *drives).animate(frames))

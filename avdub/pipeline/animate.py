@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, partial
+from itertools import takewhile
 from typing import TypeVar
 
 import torch
@@ -136,7 +137,7 @@ class Animator:
 
     def pieces(self, frames: Span) -> list[Piece]:
         """All that is painted in some frames, in the order in which it is."""
-        chunks = (each for each in self._from(frames.start) if each.frames[0] < frames.end)
+        chunks = takewhile(lambda each: each.frames[0] < frames.end, self._from(frames.start))
         inside = (each for each in chunks if each.frames[-1] >= frames.start)
         return list({id(each.piece): each.piece for each in inside}.values())
 

@@ -10,7 +10,7 @@ from avdub.media.probe import probe
 from avdub.media.retouch import Repaint
 from avdub.media.stretches_apart import make_apart
 from avdub.timeline import Span
-from tests.media.test_splicer import CLOSED_HEVC, H264, OPEN_H264
+from tests.media.test_splicer import CLOSED_HEVC, H264
 from tests.media.test_stretches import TOUCHED, Kept, Paint, clip, spliced
 
 T = TypeVar("T")
@@ -35,8 +35,8 @@ def made(path: Path, keeper: Kept, wanted: list[int], output: str = "out.mp4") -
     return spans
 
 
-@pytest.mark.parametrize("kind", [H264, CLOSED_HEVC, OPEN_H264], ids=["h264", "hevc", "h264-open"])
-@pytest.mark.parametrize("wanted", [[], [0], [1], [0, 2], [0, 1, 2]])
+@pytest.mark.parametrize("kind", [H264, CLOSED_HEVC], ids=["h264", "hevc"])
+@pytest.mark.parametrize("wanted", [[], [1], [0, 2], [0, 1, 2]])
 def test_the_splice_finds_what_was_made_and_makes_the_rest(
     kind: dict[str, Any], wanted: list[int], tmp_path: Path
 ) -> None:

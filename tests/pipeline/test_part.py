@@ -87,9 +87,13 @@ def parted(tmp_path: Path, srt: Path, options: DubOptions) -> Task:
 
 @pytest.mark.usefixtures("short_stretches")
 @pytest.mark.parametrize(
-    ("parts", "encoded"), [([[1], [2], [3]], 3), ([[1], [3, 2]], ALL), ([[1, 2, 3]], ALL)]
+    ("parts", "encoded", "subs"),
+    [
+        ([[1], [2], [3]], 3, "none"),
+        ([[1], [3, 2]], ALL, "burn"),
+        ([[1, 2, 3]], ALL, "none"),
+    ],
 )
-@pytest.mark.parametrize("subs", ["none", "burn"])
 def test_a_part_encodes_what_shows_its_own_segments_alone(
     parts: list[list[int]],
     encoded: int,

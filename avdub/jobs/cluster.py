@@ -80,11 +80,13 @@ class Ways:
     """How a job reaches what it shares with others: the desk, the cache and the model.
 
     `cache` is a folder that all machines see, or a URL, with its bytes; None: by way of the desk.
+    `encodes` tells whether who paints encodes as well: not where it would keep a GPU waiting.
     """
 
     desk: Any
     cache: tuple[str, int] | None
     model: Model | None
+    encodes: bool = True
 
 
 class Cluster:
@@ -255,7 +257,7 @@ def _do(job: Job, ways: Ways) -> Result:
     if job.part is Part.PREPARE:
         return prepare(work, progress, store)
     if job.part is Part.PAINT:
-        return paint(work, job.segments, progress, store)
+        return paint(work, job.segments, ways.encodes, progress, store)
     return perform(work, progress, store)
 
 

@@ -19,7 +19,7 @@ from avdub.pipeline import part
 from avdub.pipeline.digest import digest
 from avdub.pipeline.plan import read_segments
 from avdub.pipeline.ready import Task
-from avdub.pipeline.store import Store, code_digest
+from avdub.pipeline.store import Store, code_digest, numerics
 from avdub.progress import Progress
 
 
@@ -54,8 +54,8 @@ class Look:
 
 
 def build() -> str:
-    """What makes two machines work alike: the code and the shipped weights, as a hash."""
-    return digest(code_digest(), weights_of(BASE))
+    """What makes two machines work alike: the code, torch and the shipped weights, as a hash."""
+    return digest(code_digest(), numerics(), weights_of(BASE))
 
 
 def look_around(wanted: Wanted) -> Look:
@@ -76,13 +76,16 @@ def prepare(work: Work, progress: Progress, store: Store) -> Prepared | Outcome:
     return Prepared(tuple((n, seconds.get(n, 0.0)) for n in indexes), store.warnings)
 
 
-def paint(work: Work, segments: Sequence[int], progress: Progress, store: Store) -> tuple[str, ...]:
-    """The mouths of some segments, and what is encoded of them, into the store; returns warnings.
+def paint(
+    work: Work, segments: Sequence[int], encodes: bool, progress: Progress, store: Store
+) -> tuple[str, ...]:
+    """The mouths of some segments, and what is encoded of them where that is wanted, into the
+    store; returns warnings.
 
     Where that fails, the splice tries again and knows how to leave a segment as it was.
     """
     try:
-        output, weights = Path(work.output), weights_for(work)
+        output, weights = Path(work.output) if encodes else None, weights_for(work)
         part.paint(_task(work), output, segments, progress, store, weights)
     except Exception as error:
         folder = Path(work.output).parent
@@ -98,7 +101,7 @@ def _task(work: Work) -> Task:
 
 def _problems(wanted: Wanted) -> Iterator[str]:
     if build() != wanted.build:
-        yield "it has another avdub, or other shipped weights"
+        yield "it has another avdub, another torch or other shipped weights"
     for name, size in wanted.files:
         try:
             if Path(name).stat().st_size != size:

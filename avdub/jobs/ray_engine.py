@@ -116,7 +116,8 @@ class RayWorkers:
             )
         desk = cluster.open_desk(None if is_url(place) else place, bound)
         model = cluster.share_model(str(works[0].options["model"]))
-        return Ways(desk, (place, bound) if is_shared else None, model)
+        encodes = not self._choices.needs.gpus
+        return Ways(desk, (place, bound) if is_shared else None, model, encodes)
 
     def _work(self, cluster: Cluster, ways: Ways, course: Course) -> Generator[Event, None, None]:
         looked, last_able, room = -math.inf, time.monotonic(), 0

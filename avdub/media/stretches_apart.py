@@ -10,7 +10,7 @@ from avdub.media.container import open_media, video_stream
 from avdub.media.probe import MediaInfo
 from avdub.media.retouch import Repaint
 from avdub.media.scan import Unspliceable, scan
-from avdub.media.stretches import StretchMaker, stretches_of
+from avdub.media.stretches import MOST_KEPT, StretchMaker, stretches_of
 from avdub.progress import Progress, silent
 from avdub.timeline import Span
 
@@ -25,9 +25,9 @@ def make_apart(
 ) -> tuple[Span, ...]:
     """Make the stretches of `repaint`, all of it, whose frames are wanted, for its keeper to keep.
 
-    `output`, of which nothing is written, has the name that the splice will be told. Returns the
-    frames of what was made: nothing where the splice would encode the whole file. Raises
-    MediaError where a stretch cannot be made.
+    `output`, of which nothing is written, has the name that the splice will be told. What may be
+    too large to be kept is left out. Returns the frames of what was made: nothing where the splice
+    would encode the whole file. Raises MediaError where a stretch cannot be made.
     """
     with ExitStack() as stack:
         source = stack.enter_context(open_media(info.path))
@@ -40,7 +40,9 @@ def make_apart(
             return ()
         stack.callback(maker.close)
         frames = [maker.frames(n) for n in range(len(stretches))]
-        wanted = [n for n, each in enumerate(frames) if is_wanted(each)]
+        sizes = [int(scanned.sizes[s.packets.start : s.packets.end].sum()) for s in stretches]
+        can_keep = [n for n, size in enumerate(sizes) if size < MOST_KEPT // 2]
+        wanted = [n for n in can_keep if is_wanted(frames[n])]
         maker.only = frozenset(wanted)
         packets = chain.from_iterable(chain.from_iterable(maker.made(n) for n in wanted))
         total = sum(len(frames[n]) for n in wanted)

@@ -30,10 +30,10 @@ from avdub.pipeline.actor import (
 from avdub.pipeline.digest import digest
 from avdub.pipeline.drive import Driven
 from avdub.pipeline.fade import FADE_S, fading
-from avdub.pipeline.paint import Painter, multiplies_bf16
+from avdub.pipeline.paint import Painter
 from avdub.pipeline.patches import Album, Image, Patch, Piece
 from avdub.pipeline.report import in_words
-from avdub.pipeline.store import Memory
+from avdub.pipeline.store import Memory, numerics
 from avdub.pipeline.tracks import Tracks
 from avdub.timeline import Span
 
@@ -265,9 +265,7 @@ class Animator:
     @cached_property
     def _base(self) -> str:
         model = self.painter.model
-        precision = multiplies_bf16() and self.device.type == "cpu"
-        number = torch.__version__, self.device.type, precision
-        return digest(number, model.config, model.state_dict(), self.painter.template)
+        return digest(numerics(), model.config, model.state_dict(), self.painter.template)
 
 
 def _cast(

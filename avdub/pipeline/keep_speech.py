@@ -31,11 +31,6 @@ class Spoken:
     rate: float
 
 
-def machine(weights: Weights) -> tuple[str, str]:
-    """What else than weights and inputs the numbers of a network depend on."""
-    return torch.__version__, weights.device.type
-
-
 def voice_files(weights: Weights) -> list[Path]:
     """Whatever makes a voice of a sample."""
     return [weights.voice_activity, *_there(weights, SPEAKS[:2])]

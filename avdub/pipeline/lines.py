@@ -18,14 +18,13 @@ from avdub.pipeline.keep_speech import (
     LINES,
     VOICES,
     line_files,
-    machine,
     slots,
     voice_files,
     voice_source,
 )
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.report import in_words
-from avdub.pipeline.store import Memory
+from avdub.pipeline.store import Memory, numerics
 from avdub.pipeline.weights import Weights
 from avdub.text.reading import Reading, read_aloud
 from avdub.timeline import Segment
@@ -47,7 +46,7 @@ def cast_segments(
     if source is None:
         return make()
     who = (source, name, slots(segments))
-    parts = (who, voice_files(weights), machine(weights))
+    parts = (who, voice_files(weights), numerics())
     return memory.recall(VOICES, parts, make, [s.index for s in segments])
 
 
@@ -96,7 +95,7 @@ def read_lines(
         if not reading.phonemes:
             continue
         style = cast.voices[index].styles["text"]
-        parts = (reading, style, family.name, options.pace, line_files(weights), machine(weights))
+        parts = (reading, style, family.name, options.pace, line_files(weights), numerics())
 
         def make(reading: Reading = reading, style: Tensor = style) -> Line:
             return read_line(weights.text_to_latents, reading, style, family, options.pace)

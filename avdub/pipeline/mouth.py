@@ -16,9 +16,9 @@ from avdub.faces.track import FaceTrack
 from avdub.learning.lip_actor import LipFit, fit_lips, widen
 from avdub.media.probe import MediaInfo
 from avdub.models.latents_to_face import LatentsToFace
-from avdub.pipeline.keep_speech import machine, mouth_files
+from avdub.pipeline.keep_speech import mouth_files
 from avdub.pipeline.report import LipReport
-from avdub.pipeline.store import Form, Memory, Product
+from avdub.pipeline.store import Form, Memory, Product, numerics
 from avdub.pipeline.tracks import Tracks
 from avdub.pipeline.watch import spoken, watched
 from avdub.pipeline.weights import Weights
@@ -54,7 +54,7 @@ def fit_mouth(
         return Fitted(*(fit_lips(said) if said is not None else (None, "nobody is seen and heard")))
 
     looks = [(part.frames, part.landmarks, part.visible) for part in parts]
-    found = memory.recall(LIPS, (info.path, looks, mouth_files(weights), machine(weights)), make)
+    found = memory.recall(LIPS, (info.path, looks, mouth_files(weights), numerics()), make)
     report = _report(found.fit, found.why_not)
     return (widen(model, found.fit) if found.fit else model), report
 

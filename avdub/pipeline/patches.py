@@ -116,6 +116,12 @@ class Piece:
     parts: Callable[[], tuple[object, ...] | None]
 
 
+def is_kept(piece: Piece, memory: Memory) -> bool:
+    """Whether all patches of a piece are remembered."""
+    parts = piece.parts()
+    return parts is not None and memory.find(MOUTHS, parts) is not None
+
+
 @dataclass
 class _Page:
     """An open piece: its key's parts, what was kept of it, and what was made by now."""

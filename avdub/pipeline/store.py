@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -140,6 +141,16 @@ class Memory:
 
     def _key(self, form: Form[T], parts: Sequence[object]) -> str:
         return digest(code_digest(), form.kind, form.version, parts)
+
+
+@cache
+def numerics() -> str:
+    """What numbers of a network depend on beside its weights and inputs, as far as it matters.
+
+    Not where it is: a GPU, or a processor with other units, rounds otherwise and as well, and
+    machines that share a store must find each other's products.
+    """
+    return version("torch").partition("+")[0]
 
 
 @cache

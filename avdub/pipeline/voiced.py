@@ -14,14 +14,14 @@ from avdub.media.audio import read_audio
 from avdub.media.probe import MediaInfo
 from avdub.media.waveform import Waveform
 from avdub.pipeline.encode import accents, encode, fit_line
-from avdub.pipeline.keep_speech import SPEECH, Spoken, machine, speech_files
+from avdub.pipeline.keep_speech import SPEECH, Spoken, speech_files
 from avdub.pipeline.options import DubOptions
 from avdub.pipeline.plan import Job, Plan
 from avdub.pipeline.prosody import colour, intone
 from avdub.pipeline.report import in_words
 from avdub.pipeline.speak import enhance, hear, overlay, speak
 from avdub.pipeline.spill import Place, Spill
-from avdub.pipeline.store import Memory
+from avdub.pipeline.store import Memory, numerics
 from avdub.pipeline.weights import Weights
 from avdub.progress import Progress
 from avdub.timeline import STEP_RATE, Segment, Span, boundary
@@ -89,7 +89,7 @@ def _voice(job: Job, info: MediaInfo, weights: Weights, seed: int, memory: Memor
     parts = (
         *(info.path, line.chunks, line.durations, line.emphasis, line.rises),
         *(line.front_end.name, job.steps, job.prosody, style, seed),
-        *(speech_files(weights), machine(weights)),
+        *(speech_files(weights), numerics()),
     )
 
     def make() -> Spoken:

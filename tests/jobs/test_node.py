@@ -29,25 +29,26 @@ def work(tmp_path: Path, weights: Path) -> Work:
     return replace(found, scratch=".scratch")
 
 
+@pytest.mark.parametrize("encodes", [True, False])
 def test_prepared_and_painted_apart_a_dub_has_only_to_be_spliced(
-    work: Work, tmp_path: Path
+    work: Work, encodes: bool, tmp_path: Path
 ) -> None:
     store = DiskCache(tmp_path / "cache")
     assert prepare(work, silent, store) == Prepared(((1, 0.44), (2, 0.36)))
     for segment in (2, 1):
-        assert paint(work, [segment], silent, store) == ()
+        assert paint(work, [segment], encodes, silent, store) == ()
     before = {*(tmp_path / "cache").rglob("*.product")}
     outcome = perform(work, silent, store)
     assert (outcome.status, outcome.counts) == ("done", (("dubbed", 2),))
     made = {*(tmp_path / "cache").rglob("*.product")} - before
-    assert {path.parent.parent.name for path in made} == {"stretches"}
+    assert {path.parent.parent.name for path in made} == (set() if encodes else {"stretches"})
 
 
 def test_a_repeated_part_makes_nothing_again(work: Work, tmp_path: Path) -> None:
     store = DiskCache(tmp_path / "cache")
     for _ in range(2):
         prepare(work, silent, store)
-        paint(work, [1, 2], silent, store)
+        paint(work, [1, 2], True, silent, store)
         there = {p: p.stat().st_ino for p in (tmp_path / "cache").rglob("*.product")}
         assert len(there) > 4
     assert there == {p: p.stat().st_ino for p in (tmp_path / "cache").rglob("*.product")}
@@ -68,7 +69,7 @@ def test_what_cannot_be_painted_apart_is_left_to_the_splice(
         raise MemoryError
 
     monkeypatch.setattr(node.part, "paint", broken)
-    (warning,) = paint(work, [1, 2], silent, DiskCache(tmp_path / "cache"))
+    (warning,) = paint(work, [1, 2], True, silent, DiskCache(tmp_path / "cache"))
     assert warning == "segments 1, 2 could not be painted apart: not enough memory"
 
 
@@ -93,7 +94,7 @@ class TestLook:
 
     def test_another_avdub_is_a_problem(self, tmp_path: Path) -> None:
         look = look_around(self.wanted(tmp_path, build="0" * 64))
-        assert look.problem == "it has another avdub, or other shipped weights"
+        assert look.problem == "it has another avdub, another torch or other shipped weights"
 
     def test_a_missing_or_other_input_is_a_problem(self, tmp_path: Path) -> None:
         gone = str(tmp_path / "gone.mp4")

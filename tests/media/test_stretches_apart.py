@@ -57,3 +57,12 @@ def test_what_would_be_encoded_whole_is_left_alone(tmp_path: Path) -> None:
     path, keeper = clip(tmp_path, H264), Kept()
     assert made(path, keeper, [0, 1, 2], "out.webm") == ()
     assert keeper.made == {}
+
+
+def test_what_would_be_too_large_to_be_kept_is_left_to_the_splice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, keeper = clip(tmp_path, H264), Kept()
+    monkeypatch.setattr("avdub.media.stretches_apart.MOST_KEPT", 1000)
+    assert made(path, keeper, [0, 1, 2]) == ()
+    assert keeper.made == {}

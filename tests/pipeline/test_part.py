@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import torch
 
 import avdub.pipeline.part as part_module
 from avdub.media import gops, stretches
@@ -13,6 +14,7 @@ from avdub.pipeline.actor import Actor
 from avdub.pipeline.animate import Animator
 from avdub.pipeline.drive import Driven
 from avdub.pipeline.options import DubOptions
+from avdub.pipeline.paint import multiplies_bf16
 from avdub.pipeline.part import paint, prepare
 from avdub.pipeline.ready import Task
 from avdub.pipeline.report import DubReport
@@ -26,7 +28,6 @@ from tests.pipeline.test_store import Shelf
 from tests.tiny import make_face_clip
 
 GROUP = 10  # frames
-ALL = 4  # stretches
 KINDS = {"lines", "speech", "faces", "mouths", "prosody"}
 
 
@@ -89,14 +90,14 @@ def parted(tmp_path: Path, srt: Path, options: DubOptions) -> Task:
 @pytest.mark.parametrize(
     ("parts", "encoded", "subs"),
     [
-        ([[1], [2], [3]], 3, "none"),
-        ([[1], [3, 2]], ALL, "burn"),
-        ([[1, 2, 3]], ALL, "none"),
+        ([[1], [2], [3]], [1, 2, 4], "none"),
+        ([[3], [2], [1]], [1, 3, 4], "none"),
+        ([[1], [3, 2]], [1, 4], "burn"),
     ],
 )
-def test_a_part_encodes_what_shows_its_own_segments_alone(
+def test_stretches_are_encoded_once_all_that_they_show_is_painted(
     parts: list[list[int]],
-    encoded: int,
+    encoded: list[int],
     subs: Literal["none", "burn"],
     parted: Task,
     tmp_path: Path,
@@ -104,20 +105,54 @@ def test_a_part_encodes_what_shows_its_own_segments_alone(
 ) -> None:
     shelf, output = Shelf(), tmp_path / "joined.mp4"
     task = replace(parted, options=replace(parted.options, subs=subs))
+    n_kept = []
     for part in parts:
         paint(task, output, part, silent, shelf)
-    kept = [key for key in shelf.products if key[0] == "stretches"]
-    assert len(kept) == encoded
+        n_kept.append(sum(kind == "stretches" for kind, _ in shelf.products))
+    assert n_kept == encoded
     made = Counted(monkeypatch)
     with monkeypatch.context() as patch:
-        if encoded == ALL:  # no frame is decoded
-            patch.setattr(stretches, "FrameReader", None)
+        patch.setattr(stretches, "FrameReader", None)  # no frame is decoded
         joined = perform(task, output, store=shelf)
     assert (made.lines, made.spoken, made.painted) == (0, [], [])
-    assert {key for key in shelf.products if key[0] == "stretches"} >= {*kept}
     whole = perform(task, tmp_path / "whole.mp4")
     assert joined.picture == whole.picture
     assert output.read_bytes() == whole.output.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("tiles", id="another processor"),
+        pytest.param(
+            "cuda",
+            marks=[
+                pytest.mark.gpu,
+                pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+            ],
+        ),
+    ],
+)
+def test_what_other_kinds_of_machines_made_is_found(
+    where: str, parted: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, output = Shelf(), tmp_path / "out.mp4"
+    there = replace(parted, options=replace(parted.options, device="cpu"))
+    with monkeypatch.context() as patch:
+        if where == "tiles":
+            other = {"amx_bf16": not multiplies_bf16()}
+            patch.setattr(torch.cpu, "get_capabilities", lambda: other, raising=False)
+            multiplies_bf16.cache_clear()
+        else:
+            there = replace(parted, options=replace(parted.options, device=where))
+        prepare(there, silent, shelf)
+        paint(there, None, [1, 2, 3], silent, shelf)
+    multiplies_bf16.cache_clear()
+    made = Counted(monkeypatch)
+    here = replace(parted, options=replace(parted.options, device="cpu"))
+    report = perform(here, output, store=shelf)
+    assert (made.lines, made.spoken, made.painted) == (0, [], [])
+    assert [s.status for s in report.segments] == ["dubbed"] * 3
 
 
 @pytest.mark.usefixtures("short_stretches")
